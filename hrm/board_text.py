@@ -1,0 +1,112 @@
+"""The plain-text board format that people type and read.
+
+Rows of ``.`` floor, ``#`` wall, ``S`` start, ``E`` end (``*`` path, in answers only); spaces
+between cells are optional, blank lines separate boards, lines starting with ``//`` are comments.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from hrm.boards import END, START, Boards
+
+SYMBOLS = ".#SE*"
+"""The symbol of each code."""
+
+INPUT_SYMBOLS = SYMBOLS[:-1]
+LEGEND = ". = Floor, # = Wall, S = Start point, E = End point, * = Path"
+SMALLEST_SIZE, LARGEST_SIZE = 2, 64
+
+
+class BoardTextError(ValueError):
+    """Board text that breaks the format; the message names source, line and column."""
+
+    def __init__(self, source: str, line: int, column: int | None, problem: str):
+        place = f"line {line}" if column is None else f"line {line}, column {column}"
+        super().__init__(f"{source}: {place}: {problem}")
+
+
+def read_boards(path: str | Path) -> list[Boards]:
+    """The boards of a file, or of standard input for ``-``.
+
+    Returns:
+        One ``(N, N)`` array a board, sizes may differ.
+
+    Raises:
+        BoardTextError: naming the line and column at fault.
+        ValueError: if the file cannot be read or is not text.
+    """
+    if str(path) == "-":
+        return parse_boards(sys.stdin.read(), source="standard input")
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ValueError(f"boards file {path}: {error.strerror}; name a readable file") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"boards file {path}: not a text file (byte {error.start})") from error
+    return parse_boards(text, source=str(path))
+
+
+def parse_boards(text: str, source: str = "boards") -> list[Boards]:
+    """Parse board text; `source` is what error messages call it. See `read_boards`."""
+    boards = [_parse_board(rows, source) for rows in _blocks(text)]
+    if not boards:
+        raise BoardTextError(source, 1, None, f"no board found; expected rows of {INPUT_SYMBOLS}")
+    return boards
+
+
+def format_board(board: Boards, separator: str = " ") -> str:
+    """The text of one ``(N, N)`` board, a line a row; `parse_boards` reads it back."""
+    return "\n".join(rows_of(board, separator))
+
+
+def format_boards(boards: Iterable[Boards]) -> str:
+    """The text of many boards, separated by blank lines, ending in a newline."""
+    return "\n\n".join(format_board(board, separator="") for board in boards) + "\n"
+
+
+def rows_of(board: Boards, separator: str = "") -> list[str]:
+    """One string a row of the ``(N, N)`` board."""
+    return [separator.join(SYMBOLS[code] for code in row) for row in board]
+
+
+def _blocks(text: str) -> Iterator[list[tuple[int, str]]]:
+    """Runs of numbered lines between blank ones; comments are passed over."""
+    block: list[tuple[int, str]] = []
+    for number, line in enumerate([*text.removeprefix("\ufeff").splitlines(), ""], start=1):
+        if line.lstrip().startswith("//"):
+            continue
+        if line.strip():
+            block.append((number, line))
+        elif block:
+            yield block
+            block = []
+
+
+def _parse_board(rows: list[tuple[int, str]], source: str) -> Boards:
+    first_line, size = rows[0][0], len(rows)
+    if not SMALLEST_SIZE <= size <= LARGEST_SIZE:
+        problem = f"the board has {size} rows; boards have {SMALLEST_SIZE} to {LARGEST_SIZE}"
+        raise BoardTextError(source, first_line, None, problem)
+    board = np.empty((size, size), dtype=np.uint8)
+    seen: dict[str, int] = {}
+    for row, (number, line) in enumerate(rows):
+        cells = [(column, char) for column, char in enumerate(line, 1) if not char.isspace()]
+        if len(cells) != size:
+            problem = f"{len(cells)} cells in this row, but the board has {size} rows; boards are"
+            raise BoardTextError(source, number, min(len(line), LARGEST_SIZE), problem + " square")
+        for index, (column, symbol) in enumerate(cells):
+            if symbol not in INPUT_SYMBOLS:
+                problem = f"unexpected {symbol!r}; expected one of {' '.join(INPUT_SYMBOLS)}"
+                raise BoardTextError(source, number, column, problem)
+            if symbol in "SE" and symbol in seen:
+                problem = f"a second {symbol} (the first is in line {seen[symbol]}); one is allowed"
+                raise BoardTextError(source, number, column, problem)
+            seen[symbol] = number
+            board[row, index] = INPUT_SYMBOLS.index(symbol)
+    for code in (START, END):
+        if SYMBOLS[code] not in seen:
+            raise BoardTextError(source, first_line, None, f"the board has no {SYMBOLS[code]}")
+    return board

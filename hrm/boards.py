@@ -1,0 +1,190 @@
+"""Boards: cells and their codes, the seeded generator, shortest paths, and the checking of answers.
+
+Everything works on batches: ``(B, N, N)`` arrays of uint8 codes, so that drawing and labelling
+thousands of boards costs a few array operations per step of the search instead of a Python loop.
+"""
+
+from collections.abc import Iterator
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+Boards = NDArray[np.uint8]
+"""``(B, N, N)`` codes (one board: ``(N, N)``)."""
+
+FLOOR, WALL, START, END, PATH = range(5)
+VOCAB_SIZE = 5
+
+UP, DOWN, LEFT, RIGHT = (-1, 0), (1, 0), (0, -1), (0, 1)
+DIRECTIONS = (UP, DOWN, LEFT, RIGHT)
+"""The order in which a search tries neighbours; it decides which of several shortest paths is the
+label."""
+
+UNREACHABLE = -1
+_DRAWS_PER_BATCH = 1024
+_MAX_BARREN_DRAWS = 200_000
+
+
+class Verdict(StrEnum):
+    """What an answer is worth, judged against the input board alone (``contracts``: verdicts)."""
+
+    EXACT = "exact"
+    SOLVED = "solved"
+    LONGER = "longer"
+    NONE = "none"
+    UNSOLVABLE = "unsolvable"
+
+    @property
+    def words(self) -> str:
+        """The verdict as a person would say it."""
+        return {
+            Verdict.EXACT: "exact match",
+            Verdict.SOLVED: "another shortest path",
+            Verdict.LONGER: "valid but longer",
+            Verdict.NONE: "not a path",
+            Verdict.UNSOLVABLE: "this board has no path",
+        }[self]
+
+
+def distances_to_end(boards: Boards, passable: NDArray[np.bool_] | None = None) -> NDArray:
+    """Steps from every cell to END, by a breadth-first wave over all boards at once.
+
+    Args:
+        boards: ``(B, N, N)`` codes with exactly one END each.
+        passable: ``(B, N, N)`` cells that the wave may enter; by default everything but walls.
+
+    Returns:
+        ``(B, N, N)`` int32 distances; `UNREACHABLE` where the wave never comes.
+    """
+    free = boards != WALL if passable is None else passable
+    distance = np.where((boards == END) & free, 0, UNREACHABLE).astype(np.int32)
+    frontier, steps = distance == 0, 0
+    while frontier.any():
+        steps += 1
+        reached = np.zeros_like(frontier)
+        reached[:, 1:] |= frontier[:, :-1]
+        reached[:, :-1] |= frontier[:, 1:]
+        reached[:, :, 1:] |= frontier[:, :, :-1]
+        reached[:, :, :-1] |= frontier[:, :, 1:]
+        frontier = reached & free & (distance == UNREACHABLE)
+        distance[frontier] = steps
+    return distance
+
+
+def shortest_lengths(boards: Boards) -> NDArray:
+    """``(B,)`` steps from START to END along a shortest path; `UNREACHABLE` if there is none."""
+    return distances_to_end(boards)[boards == START]
+
+
+def label(boards: Boards) -> Boards:
+    """The answers: each board with one shortest path marked by PATH between START and END.
+
+    A breadth-first search from START that tries neighbours in the order of `DIRECTIONS` finds,
+    among all shortest paths, the one whose sequence of directions comes first in that order
+    (its queue holds the cells of one distance sorted by just that sequence). So the label is a walk
+    from START that always takes the first direction leading one step nearer to END.
+
+    Args:
+        boards: ``(B, N, N)`` solvable boards.
+
+    Returns:
+        ``(B, N, N)`` labels. START and END keep their own codes.
+
+    Raises:
+        ValueError: if a board has no path.
+    """
+    distance = distances_to_end(boards)
+    index, row, column = np.nonzero(boards == START)
+    left = distance[index, row, column]
+    if (left == UNREACHABLE).any():
+        first = int(np.flatnonzero(left == UNREACHABLE)[0])
+        raise ValueError(f"board {first + 1} has no path from S to E, so it has no label")
+    labels = boards.copy()
+    # A rim of unreachable cells spares the walk every bounds check.
+    rimmed = np.pad(distance, ((0, 0), (1, 1), (1, 1)), constant_values=UNREACHABLE)
+    while (walking := left > 1).any():
+        index, row, column, left = (a[walking] for a in (index, row, column, left))
+        left = left - 1
+        nearer = np.stack([rimmed[index, row + 1 + dr, column + 1 + dc] for dr, dc in DIRECTIONS])
+        step = np.asarray(DIRECTIONS)[(nearer == left).argmax(axis=0)]
+        row, column = row + step[:, 0], column + step[:, 1]
+        labels[index, row, column] = PATH
+    return labels
+
+
+def judge(boards: Boards, answers: Boards) -> list[Verdict]:
+    """One verdict a board; see `Verdict`. Labels are used for nothing but `EXACT`.
+
+    Args:
+        boards: ``(B, N, N)`` inputs.
+        answers: ``(B, N, N)`` predicted codes.
+    """
+    shortest = shortest_lengths(boards)
+    joined, marks = _marked_paths(boards, answers)
+    solvable = shortest != UNREACHABLE
+    exact = np.zeros(len(boards), dtype=bool)
+    exact[solvable] = (label(boards[solvable]) == answers[solvable]).all(axis=(1, 2))
+    verdicts = np.select(
+        [~solvable, exact, ~joined, marks == shortest - 1],
+        [Verdict.UNSOLVABLE, Verdict.EXACT, Verdict.NONE, Verdict.SOLVED],
+        default=Verdict.LONGER,
+    )
+    return [Verdict(verdict) for verdict in verdicts]
+
+
+def solved(boards: Boards, answers: Boards) -> NDArray[np.bool_]:
+    """``(B,)`` whether the answer marks a shortest path, any one, and changes nothing else."""
+    joined, marks = _marked_paths(boards, answers)
+    return joined & (marks == shortest_lengths(boards) - 1)
+
+
+def _marked_paths(boards: Boards, answers: Boards) -> tuple[NDArray[np.bool_], NDArray]:
+    """Whether the marks join START and END (over floor, all else untouched), and their number."""
+    marked = answers == PATH
+    legal = np.where(marked, boards == FLOOR, answers == boards).all(axis=(1, 2))
+    corridor = marked | (boards == START) | (boards == END)
+    joined = distances_to_end(boards, corridor)[boards == START] != UNREACHABLE
+    return legal & joined, marked.sum(axis=(1, 2))
+
+
+def random_boards(size: int, wall_prob: float, key: tuple[int, ...]) -> Iterator[Boards]:
+    """An endless stream of batches of random solvable boards, a function of its arguments alone.
+
+    START and END are two different cells drawn evenly; every other cell is a wall with probability
+    `wall_prob`; boards without a path are dropped. The numbers come straight from the raw output of
+    PCG64, whose stream NumPy guarantees, and use no distribution code, which it does not: the same
+    key gives the same boards on every machine and version.
+
+    Args:
+        size: cells on a side.
+        wall_prob: probability of a wall, in [0, 1).
+        key: non-negative integers that name the stream, such as ``(seed,)``.
+
+    Yields:
+        ``(B, N, N)`` inputs; repeats are possible.
+
+    Raises:
+        ValueError: if practically no board drawn has a path.
+    """
+    cells = size * size
+    raw = np.random.PCG64(np.random.SeedSequence(key))
+    barren = 0
+    while barren < _MAX_BARREN_DRAWS:
+        draws = raw.random_raw(_DRAWS_PER_BATCH * (cells + 2)).reshape(_DRAWS_PER_BATCH, cells + 2)
+        uniform = (draws[:, 2:] >> np.uint64(11)) * 2.0**-53
+        boards = np.where(uniform < wall_prob, WALL, FLOOR).astype(np.uint8)
+        start = draws[:, 0] % np.uint64(cells)
+        end = draws[:, 1] % np.uint64(cells - 1)
+        end += end >= start
+        rows = np.arange(_DRAWS_PER_BATCH)
+        boards[rows, start], boards[rows, end] = START, END
+        boards = boards.reshape(-1, size, size)
+        good = boards[shortest_lengths(boards) != UNREACHABLE]
+        barren = 0 if len(good) else barren + _DRAWS_PER_BATCH
+        if len(good):
+            yield good
+    raise ValueError(
+        f"wall_prob {wall_prob} leaves no path on boards of size {size}"
+        f" ({_MAX_BARREN_DRAWS:,} tries); lower wall_prob"
+    )

@@ -1,0 +1,133 @@
+"""The whole state of a training run in one file, replaced atomically, with the one before kept.
+
+`checkpoints/last/training.safetensors` holds the weights, their moving average, the optimizer's
+state and, as JSON in its header, the position in the data, the metrics so far and the resolved
+config. One file cannot disagree with itself, and its checksum tells damage. Random states need no
+saving: every random number is a function of the seed and the position.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hrm import tensors
+
+FORMAT_VERSION = 1
+CURRENT, PREVIOUS = "training.safetensors", "training.previous.safetensors"
+
+
+@dataclass
+class Progress:
+    """Where a run is, and what it has measured so far."""
+
+    epoch: int = 1
+    """The epoch under way, counted from 1."""
+    batch: int = 0
+    """Batches of that epoch that are done."""
+    updates: int = 0
+    """Optimizer updates since the start."""
+    loss_sum: float = 0.0
+    """Over the epoch's boards so far: each board's loss, averaged over segments."""
+    train_seconds: float = 0.0
+    """Spent in the epoch's training so far."""
+    seconds: float = 0.0
+    """Spent in the epoch so far, evaluation included."""
+    best_loss: float | None = None
+    """Lowest validation loss of a finished epoch."""
+    history: list[dict[str, float]] = field(default_factory=list)
+    """The metrics of each finished epoch, as in `metrics.jsonl`."""
+
+
+def save(
+    folder: Path,
+    config: dict[str, Any],
+    progress: Progress,
+    models: dict[str, nn.Module],
+    optimizer: torch.optim.Optimizer,
+) -> None:
+    """Write the training state to `folder`; the state before stays beside it.
+
+    Args:
+        folder: such as ``checkpoints/last``.
+        config: the resolved config, to compare on resume.
+        progress: position and metrics.
+        models: modules by name.
+        optimizer: of the first module's parameters.
+
+    Raises:
+        OSError: if it cannot be written; the old state is then still there.
+    """
+    named = {
+        f"{name}/{key}": tensor
+        for name, model in models.items()
+        for key, tensor in model.state_dict().items()
+    }
+    for index, state in optimizer.state_dict()["state"].items():
+        named |= {f"optimizer/{index}/{key}": tensor for key, tensor in state.items()}
+    content = {"format_version": FORMAT_VERSION, "config": config, "progress": asdict(progress)}
+    current = folder / CURRENT
+    new = folder / f"{CURRENT}.new"
+    tensors.write(new, named, json.dumps(content))
+    if current.exists():
+        os.replace(current, folder / PREVIOUS)
+    os.replace(new, current)
+
+
+def load(
+    folder: Path, models: dict[str, nn.Module], optimizer: torch.optim.Optimizer
+) -> tuple[Progress, list[str]]:
+    """Restore the newest good training state into the models and the optimizer.
+
+    Returns:
+        The progress, and a line for each damaged file that was passed over.
+
+    Raises:
+        ValueError: if there is no good state in `folder`.
+    """
+    complaints = []
+    for name in (CURRENT, f"{CURRENT}.new", PREVIOUS):
+        if not (folder / name).exists():
+            continue
+        try:
+            named, text = tensors.read(folder / name)
+            progress = _parse(folder / name, text)
+        except ValueError as error:
+            complaints.append(str(error))
+            continue
+        for model_name, model in models.items():
+            model.load_state_dict(_below(named, model_name))
+        _restore_optimizer(optimizer, _below(named, "optimizer"))
+        return progress, complaints
+    raise ValueError("\n".join([*complaints, f"{folder}: no good checkpoint to resume from"]))
+
+
+def _parse(path: Path, text: str) -> Progress:
+    try:
+        content = json.loads(text)
+        version = content["format_version"]
+        if version != FORMAT_VERSION:
+            raise ValueError(
+                f"{path}: written in format {version}, this version reads {FORMAT_VERSION}"
+            )
+        return Progress(**content["progress"])
+    except (KeyError, TypeError, json.JSONDecodeError):
+        raise ValueError(f"{path}: damaged: not a training state") from None
+
+
+def _below(named: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    start = f"{prefix}/"
+    return {key.removeprefix(start): t for key, t in named.items() if key.startswith(start)}
+
+
+def _restore_optimizer(optimizer: torch.optim.Optimizer, named: dict[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in named.items():
+        index, _, name = key.partition("/")
+        state.setdefault(int(index), {})[name] = tensor
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})

@@ -1,0 +1,70 @@
+"""The `hrm` command: its subcommands; every failure becomes one clear line and an exit code.
+
+Torch, NumPy and the like are imported inside the commands, so that `hrm --help` answers at once.
+"""
+
+import errno
+import signal
+import sys
+from typing import NoReturn
+
+import click
+
+from hrm.commands.data import data
+from hrm.commands.evaluate import evaluate
+from hrm.commands.info import info
+from hrm.commands.solve import solve
+from hrm.commands.train import Stopped, train
+from hrm.errors import WorkFailed
+
+_FAILED, _WRONG_INPUT = 1, 2
+_BEYOND_THE_USER = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="hrm-lab", message="hrm %(version)s")
+def app() -> None:
+    """Small recursive reasoning models: networks that think in latent space, segment after segment.
+
+    \b
+    hrm solve                          solve a random board with the bundled model
+    hrm solve --boards my.txt          solve your own boards
+    hrm solve --gif thinking.gif       watch the model think
+    hrm train debug                    train a tiny model in seconds
+    hrm train demo                     train the bundled model's recipe
+    hrm evaluate --model runs/demo     measure a model on 1,000 held-out boards
+    """
+
+
+for command in (train, solve, evaluate, data, info):
+    app.add_command(command)
+
+
+def main() -> NoReturn:
+    """Run the command line and exit: 0 done, 1 the work failed, 2 wrong input, 130/143 stopped."""
+    if hasattr(signal, "SIGPIPE"):  # `hrm … | head` ends quietly, as other commands do
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        app(standalone_mode=False)
+    except click.UsageError as error:
+        where = f" (`{error.ctx.command_path} --help` is the manual)" if error.ctx else ""
+        _fail(f"{error.format_message()}{where}", _WRONG_INPUT)
+    except click.ClickException as error:
+        _fail(error.format_message(), _WRONG_INPUT)
+    except Stopped as stop:
+        _fail(str(stop), 128 + stop.signal)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("interrupted", 128 + signal.SIGINT)
+    except WorkFailed as error:
+        _fail(str(error), _FAILED)
+    except ValueError as error:
+        _fail(str(error), _WRONG_INPUT)
+    except OSError as error:
+        code = _FAILED if error.errno in _BEYOND_THE_USER else _WRONG_INPUT
+        _fail(f"{error.filename or 'file'}: {error.strerror or error}", code)
+    sys.exit(0)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    click.echo(f"hrm: {message}", err=True)
+    sys.exit(code)

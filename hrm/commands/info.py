@@ -1,0 +1,54 @@
+"""`hrm info`: this installation, a model, or a run."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("model", required=False, metavar="[MODEL|RUN]")
+def info(model: str | None) -> None:
+    """Versions, device, presets and bundled models; or what a model or a run is."""
+    if model is None:
+        _print_installation()
+    else:
+        _print_model(model)
+
+
+def _print_installation() -> None:
+    from hrm import distributed, hub, runs
+    from hrm.presets import PRESETS
+
+    rows = {**runs.versions(), "device": distributed.pick_device().type}
+    rows |= {f"preset {name}": purpose for name, (purpose, _) in PRESETS.items()}
+    rows |= {"bundled models": ", ".join(hub.bundled_models())}
+    _print_rows(rows)
+
+
+def _print_model(name: str) -> None:
+    from hrm import hub, runs
+    from hrm.hrm import HRM
+
+    network = HRM.from_pretrained(name)
+    rows = {
+        "folder": str(hub.find_model(name)),
+        "parameters": f"{network.parameter_cnt:,}",
+        "board_size": str(network.board_size),
+    }
+    rows |= {key: str(value) for key, value in network.config.model_dump().items()}
+    history = runs.read_metrics(Path(name)) if (Path(name) / runs.METRICS).is_file() else []
+    if history:
+        best = min(history, key=lambda row: row["val_loss"])
+        rows["epochs"] = str(len(history))
+        rows |= {f"best epoch: {key}": f"{value:g}" for key, value in best.items()}
+    _print_rows(rows)
+
+
+def _print_rows(rows: dict[str, str]) -> None:
+    from rich import print as show
+    from rich.table import Table
+
+    table = Table(show_header=False)
+    for name, value in rows.items():
+        table.add_row(name, value)
+    show(table)

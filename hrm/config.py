@@ -1,0 +1,334 @@
+"""What a run is: task, model and training settings, their defaults, their limits, and YAML.
+
+The one source of names and defaults. The docstring under a field is its manual: `hrm train --help`
+prints it. Settings are frozen, unknown keys are refused, and nothing here imports torch.
+"""
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from hrm.yaml_text import parse_yaml
+
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Probability = Annotated[float, Field(ge=0, lt=1)]
+
+HELD_OUT_SEED = 2**31 - 1
+"""The `task.seed` of boards that no run trains on; report test results on them."""
+
+
+class ConfigError(ValueError):
+    """Settings that cannot be used; the message has one line a field."""
+
+
+class Section(BaseModel):
+    """Shared rules: frozen, strict types, unknown keys refused, a docstring under each field."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        strict=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )
+
+
+class TaskConfig(Section):
+    """The puzzle: boards, how many, and where they come from."""
+
+    board_size: Annotated[int, Field(ge=2, le=64)] = 10
+    """Cells on a side of the board (N)."""
+    wall_prob: Annotated[float, Field(ge=0, le=0.9)] = 0.3
+    """Probability that a cell is a wall (obstacle density)."""
+    train_count: Count = 4000
+    """Training boards; with `stream`, the boards of one epoch."""
+    val_count: Count = 500
+    """Validation boards, drawn together with the training boards and disjoint from them."""
+    seed: Seed = 0
+    """Names the boards: the same seed gives the same boards everywhere."""
+    stream: bool = False
+    """Fresh boards each epoch instead of a fixed set; never a validation or held-out board."""
+    augment: bool = False
+    """Show each board, each epoch, under a random one of the square's eight symmetries, with the
+    label computed anew (the rule that picks one of several shortest paths is not symmetric)."""
+    train_boards: str | None = None
+    """A file of your own training boards; sets `board_size` and `train_count`."""
+    val_boards: str | None = None
+    """A file of your own validation boards; without it, the last tenth of `train_boards`."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.seed == HELD_OUT_SEED:
+            raise ValueError(f"seed: {HELD_OUT_SEED} names the held-out boards; use another seed")
+        if self.val_boards and not self.train_boards:
+            raise ValueError("val_boards: needs train_boards; name both files or neither")
+        if self.train_boards and self.stream:
+            raise ValueError("stream: boards of a file cannot stream; set stream=false")
+        if not self.stream and (self.train_count + self.val_count) * self.board_size**2 > 2**31:
+            raise ValueError("train_count: these boards would take over 2 GiB; use stream=true")
+        return self
+
+
+class ModelConfig(Section):
+    """The network. Every parameter is explained at length in `hrm/hrm.py`."""
+
+    d_model: Annotated[int, Field(ge=1, le=8192)] = 256
+    """Width of the vector that represents each cell."""
+    head_cnt: Annotated[int, Field(ge=1, le=256)] = 4
+    """Attention heads; must divide `d_model`."""
+    sdpa_dropout: Probability = 0.1
+    """Dropout on the attention weights."""
+    dropout: Probability = 0.1
+    """Dropout on the output of each sublayer, before the residual is added."""
+    bias_qkv: bool = False
+    """Biases in the query, key and value projections."""
+    bias_o: bool = False
+    """Bias in the attention output projection."""
+    head_bias: bool = False
+    """Bias in the linear head that reads the answer out of the H state."""
+    expansion: Annotated[float, Field(gt=0, le=64)] = 4.0
+    """Size of the MLP: the inner width of SwiGLU is int(expansion · d_model · 2/3)."""
+    elementwise_affine: bool = True
+    """Learnable scale in RMSNorm."""
+    H_block_cnt: Annotated[int, Field(ge=1, le=256)] = 4
+    """Blocks in the H (slow) module."""
+    L_block_cnt: Annotated[int, Field(ge=1, le=256)] | None = None
+    """Blocks in the L (fast) module; unset: as many as H. Must be unset with `modules: H`."""
+    H_cycle_cnt: Annotated[int, Field(ge=1, le=1024)] = 2
+    """H updates a segment ("think time")."""
+    L_cycle_cnt: Annotated[int, Field(ge=1, le=1024)] = 2
+    """L updates for each H update ("think time")."""
+    learnable_z_init: bool = True
+    """Learn the initial states, wherever gradient reaches them; otherwise they stay as drawn."""
+    use_rope: bool = True
+    """Rotary positions in attention, along the flattened board."""
+    rope_2d: bool = False
+    """Rotary positions by row and by column instead; needs `use_rope`."""
+    use_abs_pos: bool = False
+    """Learned positions, added to the tokens."""
+    local_mixing: bool = False
+    """A depthwise 3×3 convolution over the board as a sublayer before attention."""
+    modules: Literal["HL", "H"] = "HL"
+    """Two modules (HL), or one that does all H_cycle_cnt × L_cycle_cnt updates (H)."""
+    grad_horizon: Literal["one_step", "full"] | Annotated[int, Field(ge=1)] = "one_step"
+    """How many of a segment's last H×L steps carry gradient: one_step (1), full (all), or a number.
+    """
+    infer_segment_cnt: Annotated[int, Field(ge=1, le=10_000)] = 2
+    """Segments to think for at inference."""
+
+    @property
+    def step_cnt(self) -> int:
+        """Steps of a segment: H_cycle_cnt × L_cycle_cnt."""
+        return self.H_cycle_cnt * self.L_cycle_cnt
+
+    @property
+    def grad_step_cnt(self) -> int:
+        """How many of a segment's last steps carry gradient, as a number."""
+        named = {"one_step": 1, "full": self.step_cnt}
+        return named[self.grad_horizon] if isinstance(self.grad_horizon, str) else self.grad_horizon
+
+    @property
+    def frames_per_segment(self) -> int:
+        """Updates of the answering module a segment: the frames that an animation shows."""
+        return self.H_cycle_cnt if self.modules == "HL" else self.step_cnt
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.d_model % self.head_cnt:
+            raise ValueError(
+                f"d_model: {self.d_model} is not divisible by head_cnt {self.head_cnt};"
+                f" use d_model={-(-self.d_model // self.head_cnt) * self.head_cnt}"
+            )
+        head_width, needed = self.d_model // self.head_cnt, 4 if self.rope_2d else 2
+        if self.use_rope and head_width % needed:
+            raise ValueError(
+                f"d_model: a head is d_model/head_cnt = {head_width} wide, but"
+                f" {'rope_2d' if self.rope_2d else 'RoPE'} needs a multiple of {needed};"
+                f" use d_model={-(-head_width // needed) * needed * self.head_cnt}"
+            )
+        if self.rope_2d and not self.use_rope:
+            raise ValueError("rope_2d: needs use_rope=true")
+        if self.modules == "H" and self.L_block_cnt is not None:
+            raise ValueError("L_block_cnt: there is no L module with modules=H; set it to null")
+        if self.grad_step_cnt > self.step_cnt:
+            raise ValueError(
+                f"grad_horizon: {self.grad_horizon} is more than the segment's"
+                f" {self.step_cnt} steps (H_cycle_cnt × L_cycle_cnt); use full"
+            )
+        return self
+
+
+class TrainConfig(Section):
+    """How the network learns."""
+
+    epoch_cnt: Count = 30
+    """Passes over the training boards."""
+    batch_size: Count = 64
+    """Boards a batch; the last, smaller batch of an epoch is kept."""
+    lr: Annotated[float, Field(gt=0, le=10)] = 3e-4
+    """AdamW learning rate; the peak, with warm-up or a schedule."""
+    weight_decay: Annotated[float, Field(ge=0, le=10)] = 0.01
+    """AdamW weight decay, on every parameter."""
+    grad_clip: Annotated[float, Field(ge=0)] = 0.0
+    """Largest norm of the gradient; 0: no clipping."""
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    """Optimizer updates over which the learning rate rises linearly from 0."""
+    lr_schedule: Literal["constant", "cosine"] = "constant"
+    """After the warm-up: stay at `lr`, or fall to 0 along half a cosine."""
+    init_from: str | None = None
+    """A trained model to start from (fine-tuning); without it, weights are drawn by `seed`."""
+    train_segment_cnt: Annotated[int, Field(ge=1, le=10_000)] = 2
+    """Segments each batch is thought about in training, with an optimizer update after each."""
+    seed: Seed = 0
+    """Names the initial weights, the order of the boards and the dropout masks."""
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Decay of a moving average of the weights, used for evaluation and kept as the model; 0: off.
+    """
+    checkpoint_minutes: Annotated[float, Field(ge=0)] = 5.0
+    """Save at least this often within an epoch; every epoch's end is saved anyway."""
+    micro_batch: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    """Boards computed at a time, gradients accumulated over the batch; 0: the whole batch."""
+    threads: Annotated[int, Field(ge=0, le=4096)] = 0
+    """CPU threads; 0: one for each core."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where to compute; auto: CUDA, else MPS, else CPU."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """Arithmetic: float32, or bfloat16 autocast."""
+    compile: bool = False
+    """Compile the model with torch.compile (needs a C++ compiler on CPU)."""
+
+
+class RunConfig(Section):
+    """A whole run."""
+
+    task: TaskConfig = TaskConfig()
+    model: ModelConfig = ModelConfig()
+    train: TrainConfig = TrainConfig()
+
+    def to_yaml(self) -> str:
+        """The YAML text that `load_config` reads back to an equal config."""
+        return yaml.safe_dump(self.model_dump(), sort_keys=False, allow_unicode=True)
+
+    def derive(self, **changes: Any) -> "RunConfig":
+        """A copy with some keys changed, each named with two underscores: ``train__lr=1e-3``."""
+        keys = {key.replace("__", ".", 1): value for key, value in changes.items()}
+        return validate(merge(self.model_dump(), nest(keys)))
+
+
+SECTIONS: dict[str, type[Section]] = {
+    "task": TaskConfig,
+    "model": ModelConfig,
+    "train": TrainConfig,
+}
+
+
+def load_config(
+    base: RunConfig, files: tuple[str, ...] = (), overrides: tuple[str, ...] = ()
+) -> RunConfig:
+    """`base`, then the YAML files in order, then the ``key=value`` settings in order.
+
+    Raises:
+        ConfigError: naming every field at fault, its value and what to do.
+    """
+    settings = base.model_dump()
+    for file in files:
+        settings = merge(settings, _read_yaml(file))
+    for override in overrides:
+        settings = merge(settings, _parse_override(override))
+    return validate(settings)
+
+
+def validate(settings: dict[str, Any]) -> RunConfig:
+    """The config of a nested dictionary.
+
+    Raises:
+        ConfigError: one line a field.
+    """
+    try:
+        return RunConfig.model_validate(settings)
+    except ValidationError as error:
+        raise ConfigError("\n".join(explain(error))) from None
+
+
+def explain(error: ValidationError, prefix: str = "") -> list[str]:
+    """One line for each thing wrong: the key, what is wanted, the value, and for typos a guess."""
+    return list(dict.fromkeys(_explain_one(dict(problem), prefix) for problem in error.errors()))
+
+
+def config_keys() -> dict[str, Any]:
+    """Every dotted key and its pydantic field (default, description), in order."""
+    return {
+        f"{section}.{name}": field
+        for section, cls in SECTIONS.items()
+        for name, field in cls.model_fields.items()
+    }
+
+
+def merge(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """`settings` with the sections of `changes` laid over it; neither is altered."""
+    merged = dict(settings)
+    for key, value in changes.items():
+        old = merged.get(key)
+        merged[key] = (
+            {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
+        )
+    return merged
+
+
+def nest(keys: dict[str, Any]) -> dict[str, Any]:
+    """``{"train.lr": 1}`` as ``{"train": {"lr": 1}}``."""
+    nested: dict[str, Any] = {}
+    for key, value in keys.items():
+        section, _, name = key.partition(".")
+        nested = merge(nested, {section: {name: value}} if name else {section: value})
+    return nested
+
+
+def _read_yaml(file: str) -> dict[str, Any]:
+    try:
+        text = Path(file).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"config file {file}: {error.strerror}; name a readable file") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"config file {file}: not a text file") from None
+    settings = parse_yaml(text, source=f"config file {file}")
+    if not isinstance(settings, dict):
+        raise ConfigError(f"config file {file}: expected sections {', '.join(SECTIONS)}")
+    return settings
+
+
+def _parse_override(override: str) -> dict[str, Any]:
+    key, equals, value = override.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"{override}: expected key=value, such as train.lr=1e-3")
+    if "." not in key and key not in SECTIONS:
+        raise ConfigError(_unknown(key))
+    return nest({key: parse_yaml(value, source=key)})
+
+
+def _explain_one(problem: dict[str, Any], prefix: str) -> str:
+    # A union's branches (int, "full") appear in pydantic's location; only the key is of use.
+    path = [str(part) for part in problem["loc"]]
+    key = ".".join(([prefix] if prefix else []) + path[: 1 if prefix else 2])
+    if problem["type"] == "extra_forbidden":
+        return _unknown(key)
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "value_error":
+        return f"{key}.{message}"
+    return f"{key}: {message[0].lower()}{message[1:]}, got {problem['input']!r}"
+
+
+def _unknown(key: str) -> str:
+    known = [*config_keys(), *SECTIONS]
+    name = key.rpartition(".")[2]
+    same_name = [k for k in known if k.rpartition(".")[2] == name]
+    close = same_name or difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+    if not close:
+        names = {k.rpartition(".")[2].lower(): k for k in known}
+        close = [names[n] for n in difflib.get_close_matches(name.lower(), names, n=1)]
+    guess = f"perhaps you meant {close[0]}" if close else "`hrm train --help` lists the keys"
+    return f"{key}: unknown key; {guess}"

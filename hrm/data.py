@@ -1,0 +1,270 @@
+"""Boards for training: fixed sets, the endless stream, symmetries, hashes, and the leak check.
+
+Everything is a function of (seed, purpose, epoch), so a run can be continued from any point, and
+two runs with the same seed see the same boards in the same order on every machine.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrm.board_text import read_boards
+from hrm.boards import UNREACHABLE, Boards, label, random_boards, shortest_lengths
+from hrm.config import HELD_OUT_SEED, TaskConfig
+
+HELD_OUT_CNT = 2_000
+"""Boards of `HELD_OUT_SEED` that the endless stream never yields."""
+
+# What a random stream is for. Part of its key, so that no two purposes share numbers.
+_SET, _STREAM, _ORDER, _SYMMETRY = 1, 2, 3, 4
+_MAX_REPEATS = 100_000
+
+
+def generate(size: int, wall_prob: float, count: int, seed: int) -> Boards:
+    """`count` different random solvable boards, the same for the same arguments everywhere.
+
+    Returns:
+        ``(count, size, size)`` inputs.
+
+    Raises:
+        ValueError: if there are not that many different boards.
+    """
+    boards = _fresh(size, wall_prob, (seed, _SET, 0), seen=set())
+    return np.stack([next(boards) for _ in range(count)])
+
+
+def held_out(size: int, wall_prob: float, count: int) -> Boards:
+    """`count` boards for testing that no run trains on: those of `HELD_OUT_SEED`.
+
+    Raises:
+        ValueError: if more than `HELD_OUT_CNT` are asked for; no more are kept back.
+    """
+    if count > HELD_OUT_CNT:
+        raise ValueError(f"count {count}: only {HELD_OUT_CNT} boards are held out")
+    return generate(size, wall_prob, count, HELD_OUT_SEED)
+
+
+def content_hash(boards: Boards) -> str:
+    """SHA-256 of the boards' size and codes, in order."""
+    digest = hashlib.sha256(f"{boards.shape[1]}x{boards.shape[2]}:".encode())
+    digest.update(np.ascontiguousarray(boards, dtype=np.uint8))
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """The boards that a run learns from: fixed, or with `stream` drawn afresh for each epoch."""
+
+    task: TaskConfig
+    fixed: Boards | None
+    forbidden: Collection[bytes] = field(default=frozenset(), repr=False)
+    """Boards (as bytes) that the stream must not yield."""
+
+    def epoch(self, epoch: int, seed: int) -> tuple[Boards, Boards]:
+        """Inputs and labels of an epoch in the order of training, ``(train_count, N, N)`` each.
+
+        Args:
+            epoch: counted from 1.
+            seed: of the run; the boards themselves depend on `task.seed` only.
+        """
+        if self.fixed is None:
+            boards = self._draw(epoch)
+        else:
+            boards = self.fixed[
+                _random(len(self.fixed), seed, _ORDER, epoch).argsort(kind="stable")
+            ]
+        if self.task.augment:
+            boards = _symmetric(boards, _random(len(boards), seed, _SYMMETRY, epoch) % np.uint64(8))
+        return boards, label(boards)
+
+    def _draw(self, epoch: int) -> Boards:
+        key = (self.task.seed, _STREAM, epoch)
+        boards = _fresh(self.task.board_size, self.task.wall_prob, key, set(self.forbidden))
+        return np.stack([next(boards) for _ in range(self.task.train_count)])
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Training boards and validation boards that are disjoint from them."""
+
+    train: TrainingSet
+    val: Boards
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """Content hashes; a stream has none, its boards follow from the seed."""
+        hashes = {"val": content_hash(self.val)}
+        if self.train.fixed is not None:
+            hashes["train"] = content_hash(self.train.fixed)
+        return hashes
+
+
+def load_dataset(task: TaskConfig) -> Dataset:
+    """The boards that a task names.
+
+    Raises:
+        ValueError: if boards of a file cannot be used, or there are too few different boards.
+    """
+    if task.train_boards:
+        train, val = _own_boards(task)
+        return Dataset(TrainingSet(task, train), val)
+    if not task.stream:
+        count = task.train_count + task.val_count
+        boards = generate(task.board_size, task.wall_prob, count, task.seed)
+        train, val = np.split(boards, [task.train_count])
+        return Dataset(TrainingSet(task, train), val)
+    val = generate(task.board_size, task.wall_prob, task.val_count, task.seed)
+    kept_back = _generate_at_most(task.board_size, task.wall_prob, HELD_OUT_CNT, HELD_OUT_SEED)
+    forbidden = frozenset(board.tobytes() for board in (*val, *kept_back))
+    return Dataset(TrainingSet(task, None, forbidden), val)
+
+
+def own_board_size(file: str) -> int:
+    """Cells on a side of the first board of a file.
+
+    Raises:
+        ValueError: if the file cannot be used.
+    """
+    return len(read_boards(file)[0])
+
+
+def fit_to_own_boards(task: TaskConfig) -> TaskConfig:
+    """`task` with the counts that its own board files hold.
+
+    Raises:
+        ValueError: if the files cannot be used.
+    """
+    train, val = _own_boards(task)
+    return task.model_copy(update={"train_count": len(train), "val_count": len(val)})
+
+
+def _own_boards(task: TaskConfig) -> tuple[Boards, Boards]:
+    """Training and validation boards of the files that `task` names, without repeats."""
+    assert task.train_boards
+    train = _read_own(task.train_boards, "train_boards", task.board_size)
+    if task.val_boards:
+        val = _read_own(task.val_boards, "val_boards", task.board_size)
+        if shared := check_leak(train, val).shared:
+            raise ValueError(
+                f"task.val_boards: {shared} of its boards are also in task.train_boards;"
+                " take them out of one file"
+            )
+        return train, val
+    if len(train) < 2:
+        raise ValueError(
+            f"task.train_boards: {task.train_boards} has one board, and none is left to validate"
+            " on; give more boards, or name val_boards"
+        )
+    train, val = np.split(train, [len(train) - max(1, len(train) // 10)])
+    return train, val
+
+
+def _read_own(file: str, key: str, size: int) -> Boards:
+    boards = stack_boards(read_boards(file), file)
+    found = boards.shape[1]
+    if found != size:
+        raise ValueError(
+            f"task.{key}: the boards of {file} are {found}×{found}, but task.board_size is {size}"
+        )
+    require_paths(boards, file)
+    return np.stack(list({board.tobytes(): board for board in boards}.values()))
+
+
+def stack_boards(boards: list[Boards], source: str) -> Boards:
+    """Boards of one size as one array.
+
+    Raises:
+        ValueError: naming the first board of another size.
+    """
+    size = len(boards[0])
+    for number, board in enumerate(boards, start=1):
+        if len(board) != size:
+            raise ValueError(
+                f"{source}: board {number} is {len(board)}×{len(board)}, but board 1 is"
+                f" {size}×{size}; give boards of one size"
+            )
+    return np.stack(boards)
+
+
+def require_paths(boards: Boards, source: str) -> None:
+    """Refuse boards that cannot be solved.
+
+    Raises:
+        ValueError: naming the first board without a path.
+    """
+    barren = np.flatnonzero(shortest_lengths(boards) == UNREACHABLE)
+    if len(barren):
+        raise ValueError(f"{source}: board {barren[0] + 1} has no path from S to E; take it out")
+
+
+@dataclass(frozen=True)
+class LeakReport:
+    """What two sets of boards have in common."""
+
+    counts: tuple[int, int]
+    repeats: tuple[int, int]
+    """Boards of each set that stand in the same set before."""
+    shared: int
+    """Different boards that are in both."""
+    shared_up_to_symmetry: int
+    """Boards of the second set of which some rotation or reflection is in the first."""
+
+
+def check_leak(first: Boards, second: Boards) -> LeakReport:
+    """Compare two sets of boards, ``(B, N, N)`` each, of any sizes."""
+    one, two = ({board.tobytes() for board in boards} for boards in (first, second))
+    turned = {view.tobytes() for board in first for view in symmetries(board)}
+    same_size = first.shape[1:] == second.shape[1:]
+    return LeakReport(
+        counts=(len(first), len(second)),
+        repeats=(len(first) - len(one), len(second) - len(two)),
+        shared=len(one & two) if same_size else 0,
+        shared_up_to_symmetry=len(turned & two) if same_size else 0,
+    )
+
+
+def symmetries(board: Boards) -> list[Boards]:
+    """The eight rotations and reflections of one ``(N, N)`` board; the first is the board."""
+    return [np.rot90(b, turns).copy() for b in (board, board.T) for turns in range(4)]
+
+
+def _generate_at_most(size: int, wall_prob: float, count: int, seed: int) -> Boards:
+    """Like `generate`, but fewer boards where there are not `count` different ones."""
+    boards: list[Boards] = []
+    try:
+        fresh = _fresh(size, wall_prob, (seed, _SET, 0), seen=set())
+        while len(boards) < count:
+            boards.append(next(fresh))
+    except ValueError:
+        if not boards:
+            raise
+    return np.stack(boards)
+
+
+def _fresh(size: int, wall_prob: float, key: tuple[int, ...], seen: set[bytes]) -> Iterator[Boards]:
+    """Random boards that are not in `seen`, each of which is added to it."""
+    repeats = 0
+    for batch in random_boards(size, wall_prob, key):
+        for board in batch:
+            content = board.tobytes()
+            repeats = repeats + 1 if content in seen else 0
+            if not repeats:
+                seen.add(content)
+                yield board
+        if repeats > _MAX_REPEATS:
+            raise ValueError(
+                f"board_size {size} with wall_prob {wall_prob} has too few different boards"
+                f" ({len(seen):,} found); ask for fewer or for larger ones"
+            )
+
+
+def _random(count: int, seed: int, purpose: int, epoch: int) -> NDArray[np.uint64]:
+    """Raw random numbers; unlike NumPy's distributions, their stream is guaranteed."""
+    return np.random.PCG64(np.random.SeedSequence((seed, purpose, epoch))).random_raw(count)
+
+
+def _symmetric(boards: Boards, which: NDArray[np.uint64]) -> Boards:
+    return np.stack([symmetries(b)[int(i)] for b, i in zip(boards, which, strict=True)])

@@ -1,0 +1,77 @@
+"""What a person sees while a model trains: the run's settings, a progress bar, a line an epoch."""
+
+import rich
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from hrm.config import RunConfig
+
+_COLUMNS = {
+    "epoch": "epoch",
+    "train_loss": "train loss",
+    "val_loss": "val loss",
+    "cell_acc": "cell acc",
+    "board_acc": "board acc",
+    "board_acc_4x": "acc4x",
+    "solved": "solved",
+    "solved_4x": "solved4x",
+    "seconds": "seconds",
+    "boards_per_second": "boards/s",
+}
+
+
+class TrainingDisplay:
+    """A `Reporter` for the terminal; without one, it prints the epoch lines alone."""
+
+    def __init__(self, epoch_cnt: int, console: Console | None = None):
+        self.epoch_cnt = epoch_cnt
+        self.console = console or rich.get_console()
+        self._finished = 0
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed}/{task.total} boards"),
+            TimeRemainingColumn(),
+            console=self.console,
+            transient=True,
+        )
+        self._task = self._bar.add_task("", total=None)
+
+    def __enter__(self) -> "TrainingDisplay":
+        self.console.print(
+            "  ".join(f"{title:>10}" for title in _COLUMNS.values()), style="bold", soft_wrap=True
+        )
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def advance(self, phase: str, done: int, total: int) -> None:
+        """See `training.Reporter`."""
+        description = f"epoch {self._finished + 1}/{self.epoch_cnt} {phase}"
+        self._bar.update(self._task, description=description, completed=done, total=total)
+
+    def epoch(self, row: dict[str, float]) -> None:
+        """See `training.Reporter`."""
+        self._finished = int(row["epoch"])
+        cells = (f"{_number(row[key]):>10}" for key in _COLUMNS)
+        self.console.print("  ".join(cells), highlight=False, soft_wrap=True)
+
+
+def run_summary(config: RunConfig, facts: dict[str, str]) -> Table:
+    """The run's parameters and facts (folder, device, hashes, …) as a table."""
+    table = Table(title="Run", show_header=False, title_justify="left")
+    for name, fact in facts.items():
+        table.add_row(name, fact)
+    for section, values in config.model_dump().items():
+        settings = (f"{key}={value}" for key, value in values.items() if value is not None)
+        table.add_row(section, ", ".join(settings))
+    return table
+
+
+def _number(value: float) -> str:
+    return (
+        str(value) if isinstance(value, int) else f"{value:.4g}" if value >= 10 else f"{value:.4f}"
+    )

@@ -1,0 +1,100 @@
+"""Metrics at every segment count asked for, from one pass over the boards."""
+
+from collections.abc import Callable, Collection
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hrm.boards import Boards, label, solved
+from hrm.hrm import HRM
+
+BATCH_SIZE = 128
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """How good a model's answers are, each a mean over boards."""
+
+    loss: float
+    """Cross-entropy over all cells, averaged over the segments so far."""
+    cell_acc: float
+    """Cells that equal the label."""
+    board_acc: float
+    """Boards of which every cell equals the label."""
+    solved: float
+    """Boards answered by a shortest path, the label's or another."""
+
+    def as_dict(self, suffix: str = "") -> dict[str, float]:
+        """The metrics by name, each name ending in `suffix`."""
+        return {name + suffix: value for name, value in asdict(self).items()}
+
+
+def evaluate(
+    model: HRM,
+    boards: Boards,
+    segments: Collection[int],
+    labels: Boards | None = None,
+    batch_size: int = BATCH_SIZE,
+    on_batch: Callable[[int], None] | None = None,
+) -> dict[int, Metrics]:
+    """Think as long as the largest segment count asked for; measure at each on the way.
+
+    Args:
+        model: left in evaluation mode.
+        boards: ``(B, N, N)`` solvable inputs.
+        segments: segment counts, in any order.
+        labels: of `boards`, if they are at hand.
+        batch_size: boards at a time.
+        on_batch: called with the number of boards in each batch that is done.
+
+    Returns:
+        Metrics by segment count, ascending.
+    """
+    labels = label(boards) if labels is None else labels
+    counts = sorted(set(segments))
+    sums: dict[int, np.ndarray[Any, Any]] = {count: np.zeros(4) for count in counts}
+    model.eval()
+    for start in range(0, len(boards), batch_size):
+        part = slice(start, start + batch_size)
+        for count, batch_sums in _measure(model, boards[part], labels[part], counts):
+            sums[count] += batch_sums
+        if on_batch:
+            on_batch(len(boards[part]))
+    return {count: Metrics(*map(float, sums[count] / len(boards))) for count in counts}
+
+
+@torch.inference_mode()
+def _measure(model: HRM, boards: Boards, labels: Boards, counts: list[int]):
+    """Sums over the batch of loss, cell_acc, board_acc and solved, for each segment count."""
+    device = next(model.parameters()).device
+    tokens, targets = to_tokens(boards, device), to_tokens(labels, device)
+    state = model.initial_state(len(boards))
+    loss = 0.0
+    for segment in range(1, counts[-1] + 1):
+        state, logits = model(state, tokens)
+        loss += float(cross_entropy(logits, targets)) * len(boards)
+        if segment in counts:
+            answers = to_boards(logits.argmax(-1))
+            right = (answers == labels).reshape(len(boards), -1)
+            scores = right.mean(), right.all(axis=1).mean(), solved(boards, answers).mean()
+            yield segment, np.array([loss / segment, *(s * len(boards) for s in scores)])
+
+
+def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """Mean cross-entropy over all cells of all boards, in float32."""
+    return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten())
+
+
+def to_tokens(boards: Boards, device: torch.device) -> Tensor:
+    """``(B, N, N)`` codes as ``(B, S)`` int64 tokens."""
+    return torch.from_numpy(boards.reshape(len(boards), -1).astype(np.int64)).to(device)
+
+
+def to_boards(tokens: Tensor) -> Boards:
+    """``(B, S)`` tokens as ``(B, N, N)`` codes."""
+    size = round(tokens.shape[1] ** 0.5)
+    return tokens.cpu().numpy().astype(np.uint8).reshape(len(tokens), size, size)

@@ -1,0 +1,137 @@
+"""Where models live: bundled names, local folders, run folders, the Hugging Face hub.
+
+A model folder holds `config.json` (``board_size`` and ``model``), `model.safetensors` and a model
+card, `README.md`. Nothing here unpickles anything.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from pydantic import ValidationError
+from torch import Tensor
+
+from hrm import tensors
+from hrm.config import ModelConfig, explain
+from hrm.files import write_atomic
+
+BUNDLED = Path(__file__).parent / "pretrained"
+CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
+
+_REPOSITORY = re.compile(r"^[\w.-]+/[\w.-]+$")
+
+
+def bundled_models() -> list[str]:
+    """Names of the models inside this package."""
+    return sorted(folder.parent.name for folder in BUNDLED.glob(f"*/{CONFIG}"))
+
+
+def find_model(name_or_folder: str | Path, **download: Any) -> Path:
+    """The folder of a model: bundled, local, a run's best checkpoint, or downloaded from the hub.
+
+    Args:
+        name_or_folder: see `HRM.from_pretrained`.
+        **download: passed to `huggingface_hub.snapshot_download`.
+
+    Raises:
+        ValueError: naming what was looked for, and the bundled models.
+    """
+    name = str(name_or_folder)
+    if name in bundled_models():
+        return BUNDLED / name
+    folder = Path(name)
+    if folder.is_dir():
+        best = folder / "checkpoints" / "best"
+        found = best if best.is_dir() else folder
+        if (found / CONFIG).is_file():
+            return found
+        raise ValueError(f"model {name}: the folder has no {CONFIG}; name a model or run folder")
+    if _REPOSITORY.match(name) and not folder.exists() and not name.startswith("."):
+        return _download(name, **download)
+    raise ValueError(
+        f"model {name}: no such folder or bundled model; bundled: {', '.join(bundled_models())}"
+    )
+
+
+def read_config(folder: Path) -> tuple[ModelConfig, int]:
+    """The model's config and board size.
+
+    Raises:
+        ValueError: naming the file and what is wrong in it.
+    """
+    file = folder / CONFIG
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        board_size = content["board_size"]
+        config = ModelConfig.model_validate(content["model"])
+    except OSError as error:
+        raise ValueError(f"{file}: {error.strerror}") from None
+    except ValidationError as error:
+        raise ValueError("\n".join(f"{file}: {line}" for line in explain(error, "model"))) from None
+    except (ValueError, RecursionError):
+        raise ValueError(f"{file}: damaged: not JSON") from None
+    except (KeyError, TypeError):
+        raise ValueError(f"{file}: damaged: expected the keys board_size and model") from None
+    if type(board_size) is not int or not 2 <= board_size <= 64:
+        raise ValueError(f"{file}: board_size: expected a number from 2 to 64, got {board_size!r}")
+    return config, board_size
+
+
+def read_weights(folder: Path, expected: dict[str, tuple[int, ...]]) -> dict[str, Tensor]:
+    """The weights of a model folder, checked against the names and shapes that its config asks for.
+
+    Raises:
+        ValueError: if the file is missing, damaged, or of another model.
+    """
+    weights = tensors.read(folder / WEIGHTS)[0]
+    shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    for name in sorted(expected.keys() | shapes.keys()):
+        if expected.get(name) != shapes.get(name):
+            raise ValueError(
+                f"{folder / WEIGHTS}: does not fit {CONFIG}: {name} is"
+                f" {shapes.get(name, 'missing')}, expected {expected.get(name, 'nothing')}"
+            )
+    return weights
+
+
+def write_model(
+    folder: Path,
+    config: ModelConfig,
+    board_size: int,
+    weights: dict[str, Tensor],
+    card: str | None = None,
+) -> None:
+    """Write a model folder; each file is replaced atomically.
+
+    Raises:
+        OSError: if the folder cannot be written.
+    """
+    content = {"board_size": board_size, "model": config.model_dump()}
+    write_atomic(folder / CONFIG, json.dumps(content, indent=2) + "\n")
+    tensors.write(folder / WEIGHTS, weights)
+    write_atomic(folder / CARD, card or _plain_card(config, board_size, weights))
+
+
+def _plain_card(config: ModelConfig, board_size: int, weights: dict[str, Tensor]) -> str:
+    parameters = sum(tensor.numel() for tensor in weights.values())
+    settings = "\n".join(f"| {key} | {value} |" for key, value in config.model_dump().items())
+    return (
+        "---\nlibrary_name: hrm-lab\nlicense: mit\ntags: [hrm, reasoning]\n---\n"
+        f"# Hierarchical Reasoning Model for {board_size}×{board_size} board paths\n\n"
+        f"{parameters:,} parameters. Load it with `HRM.from_pretrained`.\n\n"
+        f"| parameter | value |\n|---|---|\n{settings}\n"
+    )
+
+
+def _download(repository: str, **download: Any) -> Path:
+    try:
+        folder = snapshot_download(repository, allow_patterns=[CONFIG, WEIGHTS, CARD], **download)
+    except (HfHubHTTPError, LocalEntryNotFoundError, HFValidationError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"model {repository}: not a local folder, and the hub did not have it: {reason}"
+        ) from None
+    return Path(folder)

@@ -1,0 +1,155 @@
+"""The parts of a block: embedding, rotary positions, attention, MLP, and mixing over the board.
+
+Axes, in every annotation of this package:
+
+    B  boards in the batch      D   width of a cell's vector (d_model)
+    S  cells of a board, N · N  H   attention heads
+    N  cells on a side          Dh  width of a head, D / H
+    V  codes in the vocabulary
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Integer
+from torch import Tensor, nn
+
+ROPE_BASE = 10_000.0
+
+
+class InputEmbedding(nn.Module):
+    """Tokens to vectors: a token table, optionally plus learned positions, scaled by √D.
+
+    Both tables start as N(0, 1/√D) (standard deviation), so that the scaled sum has unit size.
+
+    Args:
+        vocab_size: codes (V).
+        cell_cnt: cells of a board (S).
+        d_model: width (D).
+        use_abs_pos: add a learned vector for each position.
+    """
+
+    def __init__(self, vocab_size: int, cell_cnt: int, d_model: int, use_abs_pos: bool):
+        super().__init__()
+        self.tokens = nn.Embedding(vocab_size, d_model)
+        self.positions = nn.Embedding(cell_cnt, d_model) if use_abs_pos else None
+        self.scale = math.sqrt(d_model)
+        for table in filter(None, (self.tokens, self.positions)):
+            nn.init.normal_(table.weight, std=1 / self.scale)
+
+    def forward(self, tokens: Integer[Tensor, "B S"]) -> Float[Tensor, "B S D"]:
+        x = self.tokens(tokens)
+        if self.positions is not None:
+            x = x + self.positions.weight
+        return x * self.scale
+
+
+class RotaryEmbedding(nn.Module):
+    """Rotary position embedding (Su et al. 2021, arXiv 2104.09864), one- or two-dimensional.
+
+    Pairs (i, i + Dh/2) of a head are rotated by position · base^(-i / pairs). In one dimension the
+    position is the index on the flattened board. In two, the first half of the pairs turns by the
+    row and the second half by the column: boards are not lines.
+
+    Args:
+        board_size: cells on a side (N).
+        head_width: width of a head (Dh); a multiple of 2, or of 4 with `two_dimensional`.
+        two_dimensional: rotate by row and column.
+    """
+
+    cos: Tensor
+    sin: Tensor
+
+    def __init__(self, board_size: int, head_width: int, two_dimensional: bool):
+        super().__init__()
+        index = torch.arange(board_size**2)
+        axes = [index // board_size, index % board_size] if two_dimensional else [index]
+        pairs = head_width // 2 // len(axes)
+        frequencies = ROPE_BASE ** (-torch.arange(pairs, dtype=torch.float64) / pairs)
+        angles = torch.cat([axis[:, None] * frequencies for axis in axes], dim=1)
+        self.register_buffer("cos", angles.cos().float(), persistent=False)
+        self.register_buffer("sin", angles.sin().float(), persistent=False)
+
+    def forward(self, x: Float[Tensor, "B H S Dh"]) -> Float[Tensor, "B H S Dh"]:
+        first, second = x.chunk(2, dim=-1)
+        return torch.cat(
+            [first * self.cos - second * self.sin, second * self.cos + first * self.sin], dim=-1
+        )
+
+
+class SDPAttention(nn.Module):
+    """Multi-head scaled dot-product attention over all cells, with a linear projection.
+
+    Args:
+        d_model: width (D).
+        head_cnt: heads (H).
+        dropout: dropout on the attention weights, in training.
+        bias_qkv: biases in the query, key and value projections.
+        bias_o: bias in the output projection.
+        rope: rotary positions for queries and keys, or None.
+    """
+
+    def __init__(
+        self,
+        d_model: int,
+        head_cnt: int,
+        dropout: float,
+        bias_qkv: bool,
+        bias_o: bool,
+        rope: RotaryEmbedding | None,
+    ):
+        super().__init__()
+        self.head_cnt = head_cnt
+        self.dropout = dropout
+        self.rope = rope
+        self.qkv = nn.Linear(d_model, 3 * d_model, bias=bias_qkv)
+        self.out = nn.Linear(d_model, d_model, bias=bias_o)
+
+    def forward(self, x: Float[Tensor, "B S D"]) -> Float[Tensor, "B S D"]:
+        batch, cells, width = x.shape
+        heads = self.qkv(x).view(batch, cells, 3 * self.head_cnt, width // self.head_cnt)
+        queries, keys, values = heads.transpose(1, 2).chunk(3, dim=1)
+        if self.rope is not None:
+            queries, keys = self.rope(queries), self.rope(keys)
+        dropout = self.dropout if self.training else 0.0
+        mixed = F.scaled_dot_product_attention(queries, keys, values, dropout_p=dropout)
+        return self.out(mixed.transpose(1, 2).reshape(batch, cells, width))
+
+
+class SwiGLU(nn.Module):
+    """Gated MLP (Shazeer 2020, arXiv 2002.05202): down(silu(gate(x)) · up(x)), without biases.
+
+    Args:
+        d_model: width (D).
+        expansion: the inner width is int(expansion · D · 2/3), so that its three matrices weigh
+            about as much as the two of a plain MLP with this expansion.
+    """
+
+    def __init__(self, d_model: int, expansion: float):
+        super().__init__()
+        inner = max(1, int(expansion * d_model * 2 / 3))
+        self.gate_up = nn.Linear(d_model, 2 * inner, bias=False)
+        self.down = nn.Linear(inner, d_model, bias=False)
+
+    def forward(self, x: Float[Tensor, "B S D"]) -> Float[Tensor, "B S D"]:
+        gate, up = self.gate_up(x).chunk(2, dim=-1)
+        return self.down(F.silu(gate) * up)
+
+
+class LocalMixing(nn.Module):
+    """A depthwise 3×3 convolution over the board: each cell sees its eight neighbours.
+
+    Args:
+        d_model: width (D); each channel has its own nine weights.
+    """
+
+    def __init__(self, d_model: int):
+        super().__init__()
+        self.conv = nn.Conv2d(d_model, d_model, 3, padding=1, groups=d_model, bias=False)
+
+    def forward(self, x: Float[Tensor, "B S D"]) -> Float[Tensor, "B S D"]:
+        size = math.isqrt(x.shape[1])
+        # As a view this is channels-last, the layout that the CPU kernel is fast in.
+        board = x.unflatten(1, (size, size)).permute(0, 3, 1, 2)
+        return self.conv(board).permute(0, 2, 3, 1).flatten(1, 2)

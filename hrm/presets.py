@@ -1,0 +1,53 @@
+"""Named configs, each a few changes away from another."""
+
+from hrm.config import RunConfig
+
+_SPECIFICATION = RunConfig()
+
+_ABLATION_BASE = _SPECIFICATION.derive(
+    task__board_size=20, task__train_count=2000, train__epoch_cnt=40
+)
+
+_DEBUG = _SPECIFICATION.derive(
+    task__board_size=5,
+    task__train_count=256,
+    task__val_count=64,
+    model__d_model=32,
+    model__head_cnt=2,
+    model__H_block_cnt=1,
+    model__dropout=0.0,
+    model__sdpa_dropout=0.0,
+    train__epoch_cnt=5,
+    train__lr=2e-3,
+)
+
+_DEMO = _SPECIFICATION.derive(
+    task__stream=True,
+    model__modules="H",
+    model__d_model=128,
+    model__H_block_cnt=1,
+    model__H_cycle_cnt=6,
+    model__L_cycle_cnt=1,
+    model__grad_horizon="full",
+    model__rope_2d=True,
+    model__local_mixing=True,
+    model__dropout=0.0,
+    model__sdpa_dropout=0.0,
+    train__lr=2e-3,
+    train__lr_schedule="cosine",
+    train__warmup_steps=100,
+    train__grad_clip=1.0,
+)
+
+PRESETS: dict[str, tuple[str, RunConfig]] = {
+    "boardpath-10x10": ("the specification's default run: H/L, 10×10 boards", _SPECIFICATION),
+    "boardpath-20x20": ("the base of its ablation study: H/L, 20×20 boards", _ABLATION_BASE),
+    "demo": ("the recipe of the bundled 10×10 model", _DEMO),
+    "debug": ("5×5 boards and a tiny model, done in seconds", _DEBUG),
+}
+"""What each preset is for, and its config."""
+
+DEFAULT_PRESET = "boardpath-10x10"
+
+DEFAULT_MODEL = "boardpath-10x10"
+"""The bundled model that is used where none is named."""

@@ -1,0 +1,59 @@
+"""Named tensors in one safetensors file: written atomically, checked when read.
+
+The file's header carries a checksum of all names, shapes, types and values, and optionally a text.
+Files of other writers have no checksum; they are read all the same.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from hrm.files import write_atomic
+
+
+def write(path: Path, named: dict[str, Tensor], text: str = "") -> None:
+    """Write tensors (and a text, such as JSON) to one file.
+
+    Raises:
+        OSError: if the file cannot be written.
+    """
+    # Clones: safetensors refuses tensors that share memory, such as parts of one flat buffer.
+    named = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in named.items()}
+    metadata = {"format": "pt", "text": text, "sha256": _checksum(named, text)}
+    write_atomic(path, save(named, metadata))
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], str]:
+    """The tensors and the text of a file.
+
+    Raises:
+        ValueError: naming the file, if it is missing, unreadable or damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            named = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise ValueError(f"{path}: no such file") from None
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read: {error}") from None
+    except (SafetensorError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{path}: damaged: {error}") from None
+    text = metadata.get("text", "")
+    if "sha256" in metadata and metadata["sha256"] != _checksum(named, text):
+        raise ValueError(f"{path}: damaged: its content does not match its checksum")
+    return named, text
+
+
+def _checksum(named: dict[str, Tensor], text: str) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(named):
+        tensor = named[name]
+        digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
+        digest.update(tensor.contiguous().view(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()

@@ -8,6 +8,7 @@ saving: every random number is a function of the seed and the position.
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ def save(
     folder: Path,
     config: dict[str, Any],
     progress: Progress,
-    models: dict[str, nn.Module],
+    models: Mapping[str, nn.Module],
     optimizer: torch.optim.Optimizer,
 ) -> None:
     """Write the training state to `folder`; the state before stays beside it.
@@ -79,7 +80,7 @@ def save(
 
 
 def load(
-    folder: Path, models: dict[str, nn.Module], optimizer: torch.optim.Optimizer
+    folder: Path, models: Mapping[str, nn.Module], optimizer: torch.optim.Optimizer
 ) -> tuple[Progress, list[str]]:
     """Restore the newest good training state into the models and the optimizer.
 

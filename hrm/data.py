@@ -50,7 +50,7 @@ def held_out(size: int, wall_prob: float, count: int) -> Boards:
 def content_hash(boards: Boards) -> str:
     """SHA-256 of the boards' size and codes, in order."""
     digest = hashlib.sha256(f"{boards.shape[1]}x{boards.shape[2]}:".encode())
-    digest.update(np.ascontiguousarray(boards, dtype=np.uint8))
+    digest.update(boards.tobytes())
     return digest.hexdigest()
 
 

@@ -115,7 +115,7 @@ class State(NamedTuple):
 
     def detach(self) -> "State":
         """The same values, cut from the graph."""
-        return State(*(None if z is None else z.detach() for z in self))
+        return State(self.zH.detach(), None if self.zL is None else self.zL.detach())
 
 
 OnUpdate = Callable[[str, State], None]

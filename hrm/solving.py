@@ -23,13 +23,13 @@ from hrm.hrm import HRM, State
 from hrm.presets import DEFAULT_MODEL
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Frame:
     """One moment of thought: the answer that the head would give now."""
 
     predicted: Boards
     """``(N, N)`` codes."""
-    path_probability: NDArray[np.float32]
+    path_probability: NDArray[np.floating]
     """``(N, N)`` how strongly the model believes each cell to be on the path, in [0, 1]."""
     segment: int
     """Counted from 1; 0 before the first update."""
@@ -37,7 +37,7 @@ class Frame:
     """The update of the answering module within the segment, from 1; 0 before the first."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Solution:
     """What a model made of one board."""
 

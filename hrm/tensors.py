@@ -55,5 +55,5 @@ def _checksum(named: dict[str, Tensor], text: str) -> str:
     for name in sorted(named):
         tensor = named[name]
         digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
-        digest.update(tensor.contiguous().view(-1).view(torch.uint8).numpy())
+        digest.update(tensor.contiguous().view(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()

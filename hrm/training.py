@@ -199,9 +199,8 @@ class Trainer:
         # The first updates count for more, or the random start would linger in the average.
         updates = self.progress.updates
         decay = min(self.config.train.ema, (1 + updates) / (10 + updates))
-        torch._foreach_lerp_(
-            list(self.average.parameters()), list(self.model.parameters()), 1 - decay
-        )
+        for average, new in zip(self.average.parameters(), self.model.parameters(), strict=True):
+            average.lerp_(new, 1 - decay)
 
     def _finish_epoch(self) -> None:
         progress = self.progress

@@ -70,4 +70,4 @@ def _animate(path: Path, solution: "Solution", network: "HRM") -> None:
     from hrm.solving import watch
 
     frames = watch(solution.input, network, solution.segments)
-    save_animation(path, solution.input, frames, verdict=solution.verdict.words)
+    save_animation(path, solution.input, frames, solution.verdict)

@@ -42,7 +42,7 @@ Paper: Wang et al. 2025, Hierarchical Reasoning Model, arXiv 2506.21734.
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import torch
 from huggingface_hub import ModelHubMixin
@@ -217,7 +217,7 @@ class HRM(nn.Module, ModelHubMixin, library_name="hrm-lab", tags=["hrm", "reason
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
 
     @classmethod
-    def from_pretrained(cls, name_or_folder: str | Path, **download: Any) -> Self:
+    def from_pretrained(cls, name_or_folder: str | Path, **download: Any) -> "HRM":
         """A trained model, ready for inference.
 
         Args:

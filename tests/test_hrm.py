@@ -1,0 +1,180 @@
+import re
+
+import pytest
+import reference
+import torch
+from torch import nn
+
+import hrm.hrm as hrm_module
+from hrm.config import ModelConfig
+from hrm.hrm import HRM, State
+
+SIZE = 3
+SMALL = {"d_model": 8, "head_cnt": 2, "H_block_cnt": 1, "dropout": 0.0, "sdpa_dropout": 0.0}
+VARIANTS = {
+    "HL": {},
+    "HL full": {"grad_horizon": "full"},
+    "HL horizon 3": {"grad_horizon": 3},
+    "HL 1x3": {"H_cycle_cnt": 1, "L_cycle_cnt": 3},
+    "HL uneven blocks": {"H_block_cnt": 2, "L_block_cnt": 1},
+    "H detached": {"modules": "H"},
+    "H bptt": {"modules": "H", "grad_horizon": "full"},
+    "2-D RoPE, local mixing": {"modules": "H", "rope_2d": True, "local_mixing": True},
+    "learned positions": {"use_rope": False, "use_abs_pos": True},
+    "both positions": {"use_abs_pos": True},
+    "no positions": {"use_rope": False},
+    "biases": {"bias_qkv": True, "bias_o": True, "head_bias": True},
+    "fixed norms and states": {"elementwise_affine": False, "learnable_z_init": False},
+}
+
+
+def small_config(**changes) -> ModelConfig:
+    return ModelConfig(**{**SMALL, **changes})
+
+
+def small_model(**changes) -> HRM:
+    torch.manual_seed(0)
+    model = HRM(small_config(**changes), SIZE).double()
+    for name, parameter in model.named_parameters():
+        if "norms" in name or "bias" in name:  # away from ones and zeros, where errors hide
+            nn.init.uniform_(parameter.requires_grad_(parameter.requires_grad), 0.5, 1.5)
+    return model
+
+
+def random_tokens(batch: int) -> torch.Tensor:
+    return torch.randint(0, 5, (batch, SIZE**2), generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS.keys())
+def test_forward_equals_the_reference(changes):
+    model, tokens = small_model(**changes), random_tokens(2)
+    state = model.initial_state(2)
+    for _ in range(2):
+        state, logits = model(state, tokens)
+    weights = model.state_dict()
+    for board in range(2):
+        zH, zL = reference.initial(weights, model.config, SIZE**2)
+        for _ in range(2):
+            zH, zL, expected = reference.segment(zH, zL, tokens[board], weights, model.config)
+        torch.testing.assert_close(logits[board], expected)
+        torch.testing.assert_close(state.zH[board], torch.stack(zH))
+
+
+@pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS.keys())
+def test_gradients_equal_the_reference(changes):
+    model, tokens, targets = small_model(**changes), random_tokens(2), random_tokens(2).flip(0)
+    _, logits = model(model.initial_state(2), tokens)
+    nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten()).backward()
+    found = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+
+    weights = {name: p.detach().clone() for name, p in model.named_parameters()}
+    for name, p in model.named_parameters():
+        weights[name].requires_grad_(p.requires_grad)
+    losses = []
+    for board in range(2):
+        zH, zL = reference.initial(weights, model.config, SIZE**2)
+        _, _, logits = reference.segment(zH, zL, tokens[board], weights, model.config)
+        losses.append(reference.cross_entropy(logits, targets[board]))
+    torch.stack(losses).mean().backward()
+    expected = {name: w.grad for name, w in weights.items() if w.grad is not None}
+
+    assert found.keys() == expected.keys()
+    for name, gradient in expected.items():
+        torch.testing.assert_close(found[name], gradient, msg=lambda m, name=name: f"{name}: {m}")
+
+
+def test_initial_states_learn_exactly_where_the_horizon_reaches_them():
+    def learns(**changes) -> set[str]:
+        model = small_model(**changes)
+        _, logits = model(model.initial_state(1), random_tokens(1))
+        logits.sum().backward()
+        return {n for n in ("zH_init", "zL_init") if (p := getattr(model, n)) is not None and
+                p.grad is not None}  # fmt: skip
+
+    assert learns(grad_horizon="full") == {"zH_init", "zL_init"}
+    assert learns(modules="H", grad_horizon="full") == {"zH_init"}
+    assert learns(modules="H") == set()
+    assert learns() == set()
+    # One H cycle: the last L step and the H update still start from the initial zH.
+    assert learns(H_cycle_cnt=1) == {"zH_init"}
+    assert learns(grad_horizon="full", learnable_z_init=False) == set()
+
+
+@pytest.mark.parametrize(
+    ("changes", "count"),
+    [
+        ({}, 6_294_528),
+        ({"modules": "H", "d_model": 360}, 6_227_640),
+        ({"modules": "H", "d_model": 360, "grad_horizon": "full"}, 6_227_640),
+        ({"learnable_z_init": False}, 6_294_528 - 512),
+    ],
+)
+def test_parameter_counts_of_the_specification(changes, count):
+    assert HRM(ModelConfig(**changes), 20).parameter_cnt == count
+
+
+def test_swiglu_width_is_not_snapped():
+    model = HRM(ModelConfig(d_model=256), 4)
+    assert model.H.blocks[0].sublayers[-1].down.in_features == int(4 * 256 * 2 / 3) == 682
+
+
+@pytest.mark.parametrize(
+    ("changes", "moves"),
+    [({"H_cycle_cnt": 2, "L_cycle_cnt": 3}, "LLLHLLLH"), ({"modules": "H"}, "HHHH")],
+)
+def test_on_update_tells_every_move_in_order(changes, moves):
+    model, seen = small_model(**changes), []
+    final, logits = model(
+        model.initial_state(1), random_tokens(1), lambda name, state: seen.append((name, state))
+    )
+    assert "".join(name for name, _ in seen) == moves
+    assert torch.equal(seen[-1][1].zH, final.zH)
+    assert torch.equal(model.answer(seen[-1][1]), logits)
+
+
+def test_two_segments_are_one_with_the_state_handed_on():
+    model, tokens = small_model(), random_tokens(1)
+    state, _ = model(model.initial_state(1), tokens)
+    other = State(state.zH.clone(), state.zL.clone())
+    assert torch.equal(model(state, tokens)[1], model(other, tokens)[1])
+    assert not torch.equal(model(state, tokens)[1], model(model.initial_state(1), tokens)[1])
+
+
+def test_dropout_acts_in_training_only():
+    model, tokens = small_model(dropout=0.5, sdpa_dropout=0.5), random_tokens(1)
+
+    def answer():
+        return model(model.initial_state(1), tokens)[1]
+
+    assert not torch.equal(answer(), answer())
+    model.eval()
+    assert torch.equal(answer(), answer())
+
+
+def test_same_seed_same_weights():
+    one, two = small_model().state_dict(), small_model().state_dict()
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_initial_scales():
+    torch.manual_seed(0)
+    model = HRM(ModelConfig(d_model=1024, head_cnt=4, H_block_cnt=1, use_abs_pos=True), 10)
+    for tensor in (model.zH_init, model.zL_init, model.embedding.positions.weight):
+        assert tensor.std().item() == pytest.approx(1024**-0.5, rel=0.1)
+
+
+def test_boards_of_another_size_are_refused():
+    model = small_model()
+    with pytest.raises(ValueError, match="3×3 boards"):
+        model(model.initial_state(1), torch.zeros(1, 16, dtype=torch.long))
+
+
+def test_every_parameter_is_documented_and_only_those():
+    listed = re.findall(r"^    (\w+)  +\S", hrm_module.__doc__ or "", flags=re.MULTILINE)
+    assert listed == list(ModelConfig.model_fields)
+
+
+def test_a_dictionary_will_do_and_typos_are_refused():
+    assert HRM({"d_model": 8, "head_cnt": 2}, 3).config.d_model == 8
+    with pytest.raises(ValueError, match="d_modell"):
+        HRM({"d_modell": 8}, 3)

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from hrm.boards import Boards, label, solved
@@ -56,11 +56,11 @@ def evaluate(
     """
     labels = label(boards) if labels is None else labels
     counts = sorted(set(segments))
-    sums: dict[int, np.ndarray[Any, Any]] = {count: np.zeros(4) for count in counts}
+    sums: dict[int, NDArray[np.float64]] = {count: np.zeros(4) for count in counts}
     model.eval()
     for start in range(0, len(boards), batch_size):
         part = slice(start, start + batch_size)
-        for count, batch_sums in _measure(model, boards[part], labels[part], counts):
+        for count, batch_sums in _measure(model, boards[part], labels[part], counts).items():
             sums[count] += batch_sums
         if on_batch:
             on_batch(len(boards[part]))
@@ -68,12 +68,14 @@ def evaluate(
 
 
 @torch.inference_mode()
-def _measure(model: HRM, boards: Boards, labels: Boards, counts: list[int]):
+def _measure(
+    model: HRM, boards: Boards, labels: Boards, counts: list[int]
+) -> dict[int, NDArray[np.float64]]:
     """Sums over the batch of loss, cell_acc, board_acc and solved, for each segment count."""
     device = next(model.parameters()).device
     tokens, targets = to_tokens(boards, device), to_tokens(labels, device)
     state = model.initial_state(len(boards))
-    loss = 0.0
+    loss, sums = 0.0, {}
     for segment in range(1, counts[-1] + 1):
         state, logits = model(state, tokens)
         loss += float(cross_entropy(logits, targets)) * len(boards)
@@ -81,7 +83,8 @@ def _measure(model: HRM, boards: Boards, labels: Boards, counts: list[int]):
             answers = to_boards(logits.argmax(-1))
             right = (answers == labels).reshape(len(boards), -1)
             scores = right.mean(), right.all(axis=1).mean(), solved(boards, answers).mean()
-            yield segment, np.array([loss / segment, *(s * len(boards) for s in scores)])
+            sums[segment] = np.array([loss / segment, *(s * len(boards) for s in scores)])
+    return sums
 
 
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:

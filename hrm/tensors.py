@@ -15,6 +15,8 @@ from torch import Tensor
 
 from hrm.files import write_atomic
 
+_SEAL = "hrm"
+
 
 def write(path: Path, named: dict[str, Tensor], text: str = "") -> None:
     """Write tensors (and a text, such as JSON) to one file.
@@ -24,8 +26,10 @@ def write(path: Path, named: dict[str, Tensor], text: str = "") -> None:
     """
     # Clones: safetensors refuses tensors that share memory, such as parts of one flat buffer.
     named = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in named.items()}
-    metadata = {"format": "pt", "text": text, "sha256": _checksum(named, text)}
-    write_atomic(path, save(named, metadata))
+    # One entry only: safetensors writes several in random order, and equal content should be
+    # equal bytes.
+    seal = {"sha256": _checksum(named, text), "text": text}
+    write_atomic(path, save(named, {_SEAL: json.dumps(seal)}))
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], str]:
@@ -36,16 +40,16 @@ def read(path: Path) -> tuple[dict[str, Tensor], str]:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
+            seal = dict(json.loads((file.metadata() or {}).get(_SEAL, "{}")))
             named = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
         raise ValueError(f"{path}: no such file") from None
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error}") from None
-    except (SafetensorError, ValueError, RuntimeError) as error:
+    except (SafetensorError, ValueError, TypeError, RuntimeError) as error:
         raise ValueError(f"{path}: damaged: {error}") from None
-    text = metadata.get("text", "")
-    if "sha256" in metadata and metadata["sha256"] != _checksum(named, text):
+    text = str(seal.get("text", ""))
+    if seal and seal.get("sha256") != _checksum(named, text):
         raise ValueError(f"{path}: damaged: its content does not match its checksum")
     return named, text
 

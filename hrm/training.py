@@ -116,7 +116,14 @@ class Trainer:
             self._finish_epoch()
 
     def save(self) -> None:
-        """Write the whole training state, and the model as `checkpoints/last`."""
+        """Write the whole training state, and the model as `checkpoints/last`.
+
+        Raises:
+            Diverged: if a weight is not finite; what was saved before stays.
+            OSError: if it cannot be written; what was saved before stays.
+        """
+        if not all(bool(p.isfinite().all()) for p in self.model.parameters()):
+            raise Diverged(self._divergence("a weight"))
         last = self.folder / "checkpoints" / "last"
         checkpoints.save(
             last, self.config.model_dump(), self.progress, self._models(), self.optimizer
@@ -166,7 +173,7 @@ class Trainer:
                 states[i], loss = self._backward(states[i], x, y, share=len(x) / len(tokens))
                 total += loss
             if not math.isfinite(total):
-                raise Diverged(self._divergence())
+                raise Diverged(self._divergence("the loss"))
             self._update()
         return total / train.train_segment_cnt
 
@@ -181,18 +188,17 @@ class Trainer:
         train = self.config.train
         if train.grad_clip:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), train.grad_clip)
-        self.optimizer.param_groups[0]["lr"] = self.learning_rate()
+        self.optimizer.param_groups[0]["lr"] = self._learning_rate_of(self.progress.updates)
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.progress.updates += 1
         if train.ema:
             self._move_average()
 
-    def learning_rate(self) -> float:
-        """Of the next update: linear warm-up, then constant or half a cosine down to 0."""
+    def _learning_rate_of(self, update: int) -> float:
         train = self.config.train
         total = train.epoch_cnt * self.batch_cnt * train.train_segment_cnt
-        return learning_rate(train, self.progress.updates, total)
+        return learning_rate(train, update, total)
 
     @torch.no_grad()
     def _move_average(self) -> None:
@@ -210,7 +216,7 @@ class Trainer:
         row |= self._validate()
         progress.seconds += time.perf_counter() - began
         row |= {
-            "lr": self.optimizer.param_groups[0]["lr"],
+            "lr": self._learning_rate_of(progress.updates - 1),
             "seconds": round(progress.seconds, 3),
             "boards_per_second": round(self.config.task.train_count / progress.train_seconds, 1),
         }
@@ -256,22 +262,28 @@ class Trainer:
         average = {"average": self.average} if self.average is not self.model else {}
         return {"model": self.model, **average}
 
-    def _divergence(self) -> str:
+    def _divergence(self, what: str) -> str:
         progress = self.progress
         return (
-            f"the loss is not finite at update {progress.updates + 1} (epoch {progress.epoch},"
+            f"{what} is not finite at update {progress.updates + 1} (epoch {progress.epoch},"
             f" batch {progress.batch + 1} of {self.batch_cnt}); {self.folder / 'checkpoints'}"
             " keeps the last good state; lower train.lr or set train.grad_clip=1"
         )
 
 
-def learning_rate(train: TrainConfig, updates: int, total: int) -> float:
-    """The learning rate after `updates` of `total` optimizer updates."""
-    if updates < train.warmup_steps:
-        return train.lr * (updates + 1) / train.warmup_steps
+def learning_rate(train: TrainConfig, update: int, total: int) -> float:
+    """Of an update, counted from 0: linear warm-up, then constant or half a cosine down to 0.
+
+    Args:
+        train: peak rate, warm-up and schedule.
+        update: which.
+        total: updates of the whole run.
+    """
+    if update < train.warmup_steps:
+        return train.lr * (update + 1) / train.warmup_steps
     if train.lr_schedule == "constant":
         return train.lr
-    done = (updates - train.warmup_steps) / max(1, total - train.warmup_steps)
+    done = (update - train.warmup_steps) / max(1, total - train.warmup_steps)
     return train.lr * (1 + math.cos(math.pi * min(1.0, done))) / 2
 
 

@@ -1,0 +1,295 @@
+import copy
+import hashlib
+import json
+import math
+
+import numpy as np
+import pytest
+import reference
+import torch
+
+from hrm import distributed
+from hrm.config import RunConfig
+from hrm.data import load_dataset
+from hrm.errors import Diverged
+from hrm.evaluation import evaluate, to_tokens
+from hrm.hrm import HRM
+from hrm.presets import PRESETS
+from hrm.training import Trainer, learning_rate
+
+CPU = torch.device("cpu")
+TIMES = ("seconds", "boards_per_second")
+
+
+class Silent:
+    def __init__(self):
+        self.rows, self.calls = [], []
+
+    def advance(self, phase, done, total):
+        self.calls.append((phase, done, total))
+
+    def epoch(self, row):
+        self.rows.append(row)
+
+
+def tiny(**changes) -> RunConfig:
+    config = PRESETS["debug"][1].derive(
+        **{
+            "task__board_size": 4,
+            "task__train_count": 24,
+            "task__val_count": 8,
+            "model__d_model": 16,
+            "train__batch_size": 10,
+            "train__epoch_cnt": 3,
+            "train__threads": 1,
+            **changes,
+        }
+    )
+    return config.model_copy(update={"train": distributed.resolve(config.train)})
+
+
+def trainer_of(config: RunConfig, folder, **more) -> Trainer:
+    return Trainer(
+        config, load_dataset(config.task), folder, more.pop("reporter", Silent()), **more
+    )
+
+
+def digest(folder) -> str:
+    """Of everything that a finished run leaves, times aside."""
+    sha = hashlib.sha256()
+    for name in ("checkpoints/last/model.safetensors", "checkpoints/best/model.safetensors"):
+        sha.update((folder / name).read_bytes())
+    for line in (folder / "metrics.jsonl").read_text().splitlines():
+        row = {key: value for key, value in json.loads(line).items() if key not in TIMES}
+        sha.update(json.dumps(row).encode())
+    return sha.hexdigest()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"model__grad_horizon": "full"},
+        {"model__modules": "H"},
+        {"model__modules": "H", "model__grad_horizon": "full", "train__micro_batch": 2},
+        {"model__local_mixing": True, "model__rope_2d": True, "train__grad_clip": 0.1},
+    ],
+    ids=["HL", "HL full", "H detached", "H bptt in micro-batches", "local mixing, clipped"],
+)
+def test_two_segments_of_training_equal_the_reference(changes, tmp_path):
+    config = tiny(
+        task__board_size=3,
+        model__d_model=8,
+        train__weight_decay=0.1,
+        task__train_count=4,
+        **changes,
+    )
+    trainer = trainer_of(config, tmp_path)
+    trainer.model.double()
+    weights = {k: v.detach().clone() for k, v in trainer.model.named_parameters()}
+    boards, labels = trainer.dataset.train.epoch(1, 0)
+    tokens, targets = to_tokens(boards, CPU)[:3], to_tokens(labels, CPU)[:3]
+    loss = trainer.train_batch(tokens, targets)
+
+    optimizer = reference.AdamW(config.train.lr, config.train.weight_decay)
+    states = [reference.initial(weights, config.model, 9) for _ in tokens]
+    losses = []
+    for segment in range(2):
+        weights = {name: w.detach().requires_grad_() for name, w in weights.items()}
+        if segment == 0:
+            states = [reference.initial(weights, config.model, 9) for _ in tokens]
+        board_losses = []
+        for i, board in enumerate(tokens):
+            zH, zL, logits = reference.segment(*states[i], board, weights, config.model)
+            states[i] = [z.detach() for z in zH], [z.detach() for z in zL]
+            board_losses.append(reference.cross_entropy(logits, targets[i]))
+        mean = torch.stack(board_losses).mean()
+        mean.backward()
+        losses.append(mean.item())
+        gradients = {n: w.grad for n, w in weights.items() if w.grad is not None}
+        if config.train.grad_clip:
+            norm = math.sqrt(sum(float((g * g).sum()) for g in gradients.values()))
+            assert norm > config.train.grad_clip
+            gradients = {n: g * config.train.grad_clip / norm for n, g in gradients.items()}
+        with torch.no_grad():
+            weights = optimizer.step(weights, gradients)
+
+    assert loss == pytest.approx(sum(losses) / 2)
+    for name, parameter in trainer.model.named_parameters():
+        torch.testing.assert_close(parameter, weights[name], atol=1e-5, rtol=1e-5)
+
+
+def test_the_same_config_gives_the_same_run(tmp_path):
+    config = tiny(model__dropout=0.2, model__sdpa_dropout=0.2)
+    for name in ("one", "two"):
+        trainer_of(config, tmp_path / name).run()
+    trainer_of(tiny(train__seed=1), tmp_path / "other").run()
+    assert digest(tmp_path / "one") == digest(tmp_path / "two") != digest(tmp_path / "other")
+
+
+RICH = {
+    "model__dropout": 0.2,
+    "train__ema": 0.9,
+    "train__lr_schedule": "cosine",
+    "train__warmup_steps": 3,
+    "task__stream": True,
+    "task__augment": True,
+}
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory) -> str:
+    folder = tmp_path_factory.mktemp("whole")
+    trainer_of(tiny(**RICH), folder).run()
+    return digest(folder)
+
+
+# Three batches and one batch of validation in each of three epochs.
+@pytest.mark.parametrize("stop_after", range(1, 13))
+def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(stop_after, uninterrupted, tmp_path):
+    questions = iter(range(1, 1000))
+    with pytest.raises(KeyboardInterrupt):
+        trainer_of(tiny(**RICH), tmp_path, should_stop=lambda: next(questions) == stop_after).run()
+    resumed = trainer_of(tiny(**RICH), tmp_path)
+    assert resumed.resume() == []
+    resumed.run()
+    assert digest(tmp_path) == uninterrupted
+
+
+def test_resuming_from_the_previous_checkpoint_ends_the_same(tmp_path):
+    config = tiny()
+    trainer_of(config, tmp_path / "whole").run()
+    trainer_of(config, tmp_path / "parts").run()
+    damaged = tmp_path / "parts/checkpoints/last/training.safetensors"
+    content = bytearray(damaged.read_bytes())
+    content[-100] ^= 1
+    damaged.write_bytes(content)
+    resumed = trainer_of(config, tmp_path / "parts")
+    (complaint,) = resumed.resume()
+    assert "training.safetensors" in complaint and "checksum" in complaint
+    resumed.run()
+    assert digest(tmp_path / "parts") == digest(tmp_path / "whole")
+
+
+def test_resume_without_a_checkpoint(tmp_path):
+    with pytest.raises(ValueError, match="no good checkpoint"):
+        trainer_of(tiny(), tmp_path).resume()
+
+
+def test_a_tiny_model_learns_a_handful_of_boards(tmp_path):
+    config = tiny(
+        task__train_count=8, train__batch_size=8, train__epoch_cnt=150, train__lr=5e-3,
+        model__modules="H", model__grad_horizon="full", model__local_mixing=True,
+        model__d_model=32,
+    )  # fmt: skip
+    trainer = trainer_of(config, tmp_path)
+    boards, labels = trainer.dataset.train.epoch(1, 0)
+    for _ in range(config.train.epoch_cnt):
+        trainer.train_batch(to_tokens(boards, CPU), to_tokens(labels, CPU))
+    metrics = evaluate(trainer.model, boards, [2])[2]
+    assert metrics.board_acc == metrics.solved == metrics.cell_acc == 1.0
+
+
+def test_micro_batches_change_rounding_only(tmp_path):
+    losses = []
+    for micro in (0, 3):
+        trainer = trainer_of(tiny(train__micro_batch=micro), tmp_path / str(micro))
+        trainer.run()
+        losses.append([row["train_loss"] for row in trainer.progress.history])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_metrics_rows_hold_what_the_contract_names(tmp_path):
+    reporter = Silent()
+    trainer = trainer_of(tiny(), tmp_path, reporter=reporter)
+    trainer.run()
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert rows == reporter.rows
+    twins = ("val_loss", "cell_acc", "board_acc", "solved")
+    names = {"epoch", "updates", "train_loss", "lr", *TIMES, *twins, *(f"{t}_4x" for t in twins)}
+    assert all(set(row) == names for row in rows)
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert [row["updates"] for row in rows] == [6, 12, 18]  # 3 batches, the last of 4 boards
+    assert [done for phase, done, _ in reporter.calls if phase == "train"] == [10, 20, 24] * 3
+
+
+def test_metrics_are_those_of_the_evaluated_model(tmp_path):
+    trainer = trainer_of(tiny(train__epoch_cnt=1), tmp_path)
+    trainer.run()
+    (row,) = trainer.progress.history
+    model = HRM.from_pretrained(tmp_path)
+    found = evaluate(model, trainer.dataset.val, [2, 8])
+    assert row["board_acc"] == found[2].board_acc
+    assert row["cell_acc_4x"] == found[8].cell_acc
+    assert row["val_loss"] == pytest.approx(found[2].loss)
+
+
+def test_best_is_the_lowest_validation_loss(tmp_path, monkeypatch):
+    losses = iter([0.5, 0.3, 0.4])
+    real = Trainer._validate
+    monkeypatch.setattr(Trainer, "_validate", lambda t: real(t) | {"val_loss": next(losses)})
+    kept = []
+    trainer = trainer_of(tiny(), tmp_path)
+    monkeypatch.setattr(
+        trainer.model,
+        "save_pretrained",
+        lambda folder: kept.append((trainer.progress.epoch, folder.name)),
+    )
+    trainer.run()
+    assert [epoch for epoch, name in kept if name == "best"] == [1, 2]
+
+
+def poison(trainer: Trainer) -> bool:
+    with torch.no_grad():
+        trainer.model.head.weight.fill_(float("nan"))
+    return False
+
+
+def test_divergence_stops_the_run_and_keeps_the_last_good_state(tmp_path):
+    trainer = trainer_of(tiny(), tmp_path)
+    trainer.should_stop = lambda: poison(trainer)  # asked after every batch
+    with pytest.raises(Diverged, match=r"update 3 \(epoch 1, batch 2 of 3\)"):
+        trainer.run()
+    fresh = trainer_of(tiny(), tmp_path)
+    fresh.resume()
+    assert fresh.progress.updates == 0
+    assert torch.isfinite(fresh.model.head.weight).all()
+
+
+def test_weights_that_are_not_finite_are_never_saved(tmp_path):
+    trainer = trainer_of(tiny(), tmp_path)
+    trainer.save()
+    poison(trainer)
+    with pytest.raises(Diverged, match="a weight"):
+        trainer.save()
+    trainer_of(tiny(), tmp_path).resume()
+
+
+def test_learning_rate_warms_up_and_follows_half_a_cosine():
+    train = tiny(train__lr=1.0, train__warmup_steps=4, train__lr_schedule="cosine").train
+    rates = [learning_rate(train, update, 12) for update in range(12)]
+    expected = [0.25, 0.5, 0.75, 1.0] + [(1 + math.cos(math.pi * i / 8)) / 2 for i in range(8)]
+    assert rates == pytest.approx(expected)
+    constant = tiny(train__lr=1.0).train
+    assert [learning_rate(constant, update, 12) for update in (0, 11)] == [1.0, 1.0]
+
+
+def test_moving_average_is_what_is_evaluated_and_kept(tmp_path):
+    trainer = trainer_of(tiny(train__ema=0.5, train__epoch_cnt=1), tmp_path)
+    boards, labels = trainer.dataset.train.epoch(1, 0)
+    before = copy.deepcopy(trainer.average.state_dict())
+    trainer.train_batch(to_tokens(boards, CPU), to_tokens(labels, CPU))
+    name = "head.weight"
+    raw = trainer.model.state_dict()[name]
+    average = trainer.average.state_dict()[name]
+    assert not torch.equal(average, raw) and not torch.equal(average, before[name])
+    trainer.save()
+    saved = HRM.from_pretrained(tmp_path / "checkpoints/last").state_dict()[name]
+    assert torch.equal(saved, average)
+
+
+def test_bf16_autocast_trains(tmp_path):
+    trainer = trainer_of(tiny(train__precision="bf16", train__epoch_cnt=1), tmp_path)
+    trainer.run()
+    assert np.isfinite(trainer.progress.history[0]["train_loss"])
+    assert trainer.model.head.weight.dtype == torch.float32

@@ -6,15 +6,19 @@ Torch, NumPy and the like are imported inside the commands, so that `hrm --help`
 import errno
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 import click
+from pydantic import ValidationError
 
 from hrm.commands.data import data
 from hrm.commands.evaluate import evaluate
 from hrm.commands.info import info
 from hrm.commands.solve import solve
 from hrm.commands.train import Stopped, train
+from hrm.config import explain
 from hrm.errors import WorkFailed
 
 _FAILED, _WRONG_INPUT = 1, 2
@@ -44,8 +48,16 @@ def main() -> NoReturn:
     """Run the command line and exit: 0 done, 1 the work failed, 2 wrong input, 130/143 stopped."""
     if hasattr(signal, "SIGPIPE"):  # `hrm … | head` ends quietly, as other commands do
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    try:
+    with errors_as_exit_codes():
         app(standalone_mode=False)
+    sys.exit(0)
+
+
+@contextmanager
+def errors_as_exit_codes() -> Iterator[None]:
+    """Turn whatever a user can run into into one message on standard error and an exit code."""
+    try:
+        yield
     except click.UsageError as error:
         where = f" (`{error.ctx.command_path} --help` is the manual)" if error.ctx else ""
         _fail(f"{error.format_message()}{where}", _WRONG_INPUT)
@@ -57,12 +69,13 @@ def main() -> NoReturn:
         _fail("interrupted", 128 + signal.SIGINT)
     except WorkFailed as error:
         _fail(str(error), _FAILED)
+    except ValidationError as error:
+        _fail("\n".join(explain(error)), _WRONG_INPUT)
     except ValueError as error:
         _fail(str(error), _WRONG_INPUT)
     except OSError as error:
         code = _FAILED if error.errno in _BEYOND_THE_USER else _WRONG_INPUT
         _fail(f"{error.filename or 'file'}: {error.strerror or error}", code)
-    sys.exit(0)
 
 
 def _fail(message: str, code: int) -> NoReturn:

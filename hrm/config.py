@@ -254,9 +254,18 @@ def validate(settings: dict[str, Any]) -> RunConfig:
         raise ConfigError("\n".join(explain(error))) from None
 
 
-def explain(error: ValidationError, prefix: str = "") -> list[str]:
-    """One line for each thing wrong: the key, what is wanted, the value, and for typos a guess."""
-    return list(dict.fromkeys(_explain_one(dict(problem), prefix) for problem in error.errors()))
+def explain(error: ValidationError, section: str = "") -> list[str]:
+    """One line for each key at fault: what is wanted, the value, and for typos a guess.
+
+    Args:
+        error: of a `RunConfig`, or of one section.
+        section: the section's name, if it is of one.
+    """
+    lines: dict[str, str] = {}
+    for problem in error.errors():
+        # Of the branches of a union (int, "full") the first one speaks for all.
+        lines.setdefault(_key_of(problem, section), _explain_one(problem, section))
+    return list(lines.values())
 
 
 def config_keys() -> dict[str, Any]:
@@ -310,15 +319,19 @@ def _parse_override(override: str) -> dict[str, Any]:
     return nest({key: parse_yaml(value, source=key)})
 
 
-def _explain_one(problem: dict[str, Any], prefix: str) -> str:
-    # A union's branches (int, "full") appear in pydantic's location; only the key is of use.
+def _key_of(problem: Any, section: str) -> str:
+    # What follows the key in pydantic's location are the branches of a union.
     path = [str(part) for part in problem["loc"]]
-    key = ".".join(([prefix] if prefix else []) + path[: 1 if prefix else 2])
+    return ".".join([section, *path[:1]] if section else path[:2])
+
+
+def _explain_one(problem: Any, section: str) -> str:
+    key = _key_of(problem, section)
     if problem["type"] == "extra_forbidden":
         return _unknown(key)
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "value_error":
-        return f"{key}.{message}"
+        return f"{key}.{message}" if key else message
     return f"{key}: {message[0].lower()}{message[1:]}, got {problem['input']!r}"
 
 

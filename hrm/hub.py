@@ -49,7 +49,8 @@ def find_model(name_or_folder: str | Path, **download: Any) -> Path:
         if (found / CONFIG).is_file():
             return found
         raise ValueError(f"model {name}: the folder has no {CONFIG}; name a model or run folder")
-    if _REPOSITORY.match(name) and not folder.exists() and not name.startswith("."):
+    # A name like `runs/demo` beside an existing folder `runs` is a missing run, not a repository.
+    if _REPOSITORY.match(name) and not folder.parent.is_dir():
         return _download(name, **download)
     raise ValueError(
         f"model {name}: no such folder or bundled model; bundled: {', '.join(bundled_models())}"
@@ -132,6 +133,6 @@ def _download(repository: str, **download: Any) -> Path:
     except (HfHubHTTPError, LocalEntryNotFoundError, HFValidationError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(
-            f"model {repository}: not a local folder, and the hub did not have it: {reason}"
+            f"model {repository}: neither a local folder nor to be had from the hub: {reason}"
         ) from None
     return Path(folder)

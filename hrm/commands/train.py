@@ -62,7 +62,9 @@ def train(
     if resume:
         _resume(out, preset or DEFAULT_PRESET, config if asked else None, track)
     else:
-        _start(out, preset or _name(files), config, track)
+        from hrm import runs
+
+        start(out or runs.default_folder(preset or _name(files)), config, track)
 
 
 def _split(settings: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
@@ -105,12 +107,24 @@ def _config(
     return config
 
 
-def _start(out: Path | None, name: str, config: RunConfig, track: Any) -> None:
+def start(folder: Path, config: RunConfig, track: Any = None) -> None:
+    """Train in a new run folder, showing progress.
+
+    Args:
+        folder: of the run; must not hold one yet.
+        config: what to train on what.
+        track: "tensorboard", "wandb" or None.
+
+    Raises:
+        ValueError: if the folder is taken, or the config cannot be used here.
+        Stopped: if a signal stopped it; it is saved.
+        Diverged: if the loss is no longer a number.
+        OSError: if the folder cannot be written.
+    """
     from hrm import distributed, runs
     from hrm.data import load_dataset
     from hrm.hrm import HRM
 
-    folder = out or runs.default_folder(name)
     if runs.is_taken(folder):
         raise ValueError(f"{folder}: already there; add --resume, or name another with --out")
     config = config.model_copy(update={"train": distributed.resolve(config.train)})

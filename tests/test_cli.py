@@ -1,0 +1,319 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+from PIL import Image
+
+from hrm import cli
+from hrm.board_text import format_boards, parse_boards, read_boards
+from hrm.config import ModelConfig, RunConfig, config_keys, load_config
+from hrm.data import check_leak, generate
+from hrm.hrm import HRM
+from hrm.presets import PRESETS
+
+TINY = [
+    "task.board_size=4",
+    "task.train_count=32",
+    "task.val_count=8",
+    "model.d_model=8",
+    "train.epoch_cnt=2",
+    "train.threads=1",
+]
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Run a command line in a folder of its own: exit code, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str):
+        monkeypatch.setattr(sys, "argv", ["hrm", *words])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        captured = capsys.readouterr()
+        return end.value.code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def model(tmp_path):
+    torch.manual_seed(0)
+    network = HRM(ModelConfig(d_model=8, head_cnt=2, H_block_cnt=1), 4)
+    network.save_pretrained(tmp_path / "model")
+    return "model"
+
+
+def refused(result, *parts: str):
+    code, _, err = result
+    assert code == 2, err
+    assert err.startswith("hrm: ") and err.count("\n") == 1, err
+    assert "Traceback" not in err
+    for part in parts:
+        assert part in err
+    return err
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys; from hrm import cli; sys.argv = ['hrm', '--help']\n"
+        "try: cli.main()\n"
+        "except SystemExit: pass\n"
+        "heavy = 'torch', 'numpy', 'pandas', 'matplotlib', 'scipy'\n"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert all(name in done.stdout for name in ("train", "solve", "evaluate", "data", "info"))
+
+
+def test_train_help_is_the_manual(run):
+    code, out, _ = run("train", "--help")
+    assert code == 0
+    assert all(f"{key}=" in out for key in config_keys())
+    assert all(preset in out for preset in PRESETS)
+
+
+@pytest.mark.parametrize("command", ["solve", "evaluate", "info", "data", "data check"])
+def test_every_command_has_help(run, command):
+    code, out, _ = run(*command.split(), "--help")
+    assert code == 0 and out.startswith("Usage: hrm")
+
+
+def test_train_solve_evaluate_info(run, tmp_path):
+    code, out, err = run("train", "debug", *TINY, "--out", "run")
+    assert code == 0, err
+    assert "val loss" in out and "acc4x" in out and "parameters" in out
+    for name in ("config.yaml", "versions.json", "data.json", "metrics.jsonl"):
+        assert (tmp_path / "run" / name).is_file()
+    config = load_config(RunConfig(), ("run/config.yaml",))
+    assert config.train.device == "cpu" and config.train.micro_batch == 64
+
+    code, out, _ = run(
+        "solve", "--model", "run", "--seed", "1", "--gif", "a.gif", "--segments", "3"
+    )
+    assert code == 0
+    for words in ("Input board", "Target board", "Predicted board", "Legend", "Verdict: "):
+        assert words in out or words == "Legend"
+    assert ". = Floor, # = Wall, S = Start point, E = End point, * = Path" in out
+    assert "3 segments" in out and "a.gif" in out
+    with Image.open("a.gif") as gif:
+        assert gif.n_frames == 1 + 3 * 2
+
+    code, out, _ = run("evaluate", "--model", "run", "--segments", "1,2", "--count", "20", "--json")
+    assert code == 0
+    content = json.loads(out)
+    assert content["boards"] == 20 and list(content["segments"]) == ["1", "2"]
+    assert set(content["segments"]["1"]) == {"cell_acc", "board_acc", "solved"}
+    assert "board acc" in run("evaluate", "--model", "run", "--count", "20")[1]
+
+    code, out, _ = run("info", "run")
+    assert code == 0 and "parameters" in out and "best epoch" in out
+
+
+def test_random_boards_repeat_with_their_seed(run, model):
+    one, two = (run("solve", "--model", model, "--json", "--seed", "5") for _ in range(2))
+    assert one[1] == two[1] and "--seed 5" in one[2]
+    fresh = [run("solve", "--model", model, "--json")[1] for _ in range(3)]
+    assert len(set(fresh)) == 3
+
+
+def test_solve_reads_standard_input_and_prints_json_lines(model, tmp_path):
+    text = "S...\n.##.\n....\n...E\n\nS#..\n##..\n....\n...E\n"
+    done = subprocess.run(
+        [sys.executable, "-m", "hrm", "solve", "--model", model, "--boards", "-", "--json"],
+        input=text, capture_output=True, text=True, check=True, cwd=tmp_path,
+    )  # fmt: skip
+    first, second = map(json.loads, done.stdout.splitlines())
+    assert first["input"] == ["S...", ".##.", "....", "...E"]
+    assert first["target"] == ["S...", "*##.", "*...", "***E"]
+    assert second["target"] is None and second["verdict"] == "unsolvable"
+
+
+def test_an_animation_for_each_board(run, model, tmp_path):
+    (tmp_path / "two.txt").write_text(format_boards(generate(4, 0.3, 2, 0)))
+    code, out, _ = run("solve", "--model", model, "--boards", "two.txt", "--gif", "a.gif")
+    assert code == 0 and "a-1.gif" in out
+    assert (tmp_path / "a-1.gif").is_file() and (tmp_path / "a-2.gif").is_file()
+
+
+def test_existing_runs_are_not_touched_and_new_ones_are_numbered(run, tmp_path):
+    assert run("train", "debug", *TINY)[0] == 0
+    assert run("train", "debug", *TINY)[0] == 0
+    assert (tmp_path / "runs/debug-2/metrics.jsonl").is_file()
+    refused(run("train", "debug", *TINY, "--out", "runs/debug"), "already there", "--resume")
+
+
+def test_resume_of_a_finished_run_changes_nothing(run, tmp_path):
+    assert run("train", "debug", *TINY)[0] == 0
+    before = (tmp_path / "runs/debug/metrics.jsonl").read_text()
+    assert run("train", "debug", "--resume")[0] == 0
+    assert (tmp_path / "runs/debug/metrics.jsonl").read_text() == before
+
+
+def test_resuming_with_other_settings_names_each_difference(run):
+    assert run("train", "debug", *TINY)[0] == 0
+    code, _, err = run(
+        "train", "debug", *TINY, "train.lr=1e-4", "task.seed=3", "--resume", "--out", "runs/debug"
+    )
+    assert code == 2
+    assert "train.lr: the run has 0.002, this command says 0.0001" in err
+    assert "task.seed: the run has 0, this command says 3" in err
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_and_the_run_goes_on(number, code, run, tmp_path):
+    settings = [*TINY, "train.epoch_cnt=60", "task.train_count=64", "train.batch_size=16"]
+    command = [sys.executable, "-m", "hrm", "train", "debug", *settings, "--out", "run"]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert process.stdout
+    for line in process.stdout:
+        if re.match(r"\s+1\s", line):  # the first epoch's line
+            process.send_signal(number)
+            break
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == code, err
+    assert "go on with: hrm train --resume --out run" in err
+    stopped = len((tmp_path / "run/metrics.jsonl").read_text().splitlines())
+    assert 1 <= stopped < 60
+    assert run("train", "--resume", "--out", "run")[0] == 0
+    assert len((tmp_path / "run/metrics.jsonl").read_text().splitlines()) == 60
+
+
+def test_own_boards_and_fine_tuning(run, tmp_path):
+    boards = generate(4, 0.3, 30, 9)
+    (tmp_path / "mine.txt").write_text(format_boards(boards[:20]))
+    (tmp_path / "val.txt").write_text(format_boards(boards[20:]))
+    code, _, err = run(
+        "train", "debug", "train.epoch_cnt=1", "--train-boards", "mine.txt", "--val-boards",
+        "val.txt", "--out", "own",
+    )  # fmt: skip
+    assert code == 0, err
+    config = load_config(RunConfig(), ("own/config.yaml",))
+    assert (config.task.board_size, config.task.train_count, config.task.val_count) == (4, 20, 10)
+
+    code, _, err = run(
+        "train", "debug", "train.epoch_cnt=1", "train.lr=1e-9", "--train-boards", "mine.txt",
+        "--init-from", "own", "--out", "tuned",
+    )  # fmt: skip
+    assert code == 0, err
+    one, two = (HRM.from_pretrained(name).state_dict() for name in ("own", "tuned"))
+    for name, tensor in one.items():
+        torch.testing.assert_close(tensor, two[name], atol=1e-6, rtol=1e-5)
+
+
+def test_fine_tuning_needs_boards_and_settings_that_fit(run, model, tmp_path):
+    (tmp_path / "five.txt").write_text(format_boards(generate(5, 0.3, 20, 9)))
+    refused(run("train", "debug", "--init-from", model, "--train-boards", "five.txt"), "5×5", "4")
+    refused(run("train", "--init-from", model, "model.d_model=16"), "model.d_model")
+
+
+def test_data_generate_and_check(run, tmp_path):
+    code, out, err = run("data", "generate", "--size", "6", "--count", "5", "--seed", "3")
+    assert code == 0 and "5 boards, sha256" in err
+    boards = generate(6, 0.3, 5, 3)
+    assert [b.tobytes() for b in parse_boards(out)] == [b.tobytes() for b in boards]
+
+    run("data", "generate", "--size", "6", "--count", "8", "--seed", "3", "--out", "a.txt")
+    run("data", "generate", "--size", "6", "--count", "8", "--seed", "4", "--out", "b.txt")
+    assert len(read_boards("a.txt")) == 8
+    code, out, _ = run("data", "check", "a.txt", "b.txt")
+    assert code == 0 and "in both: 0" in out
+    (tmp_path / "c.txt").write_text(format_boards(boards[:3]))
+    code, out, err = run("data", "check", "a.txt", "c.txt")
+    assert code == 1 and "in both: 3" in out and "3 boards are in both" in err
+    assert check_leak(boards, boards[:3]).shared == 3
+
+
+def test_info(run):
+    code, out, _ = run("info")
+    assert code == 0
+    assert torch.__version__ in out and "preset demo" in out and "boardpath-10x10" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        ("train debug train.lrr=1", ["train.lrr", "perhaps you meant train.lr"]),
+        ("train debug lr=1", ["perhaps you meant train.lr"]),
+        ("train debug train.lr=fast", ["train.lr", "number", "'fast'"]),
+        ("train debug model.d_model=33", ["model.d_model", "33", "head_cnt 2", "d_model=34"]),
+        ("train debug model.d_model=6", ["model.d_model", "RoPE", "d_model=8"]),
+        ("train debug task.wall_prob=1.5", ["task.wall_prob", "1.5"]),
+        ("train debug task.board_size=100000", ["task.board_size", "64"]),
+        ("train nonsense", ["nonsense", "debug"]),
+        ("train debug demo", ["one preset"]),
+        ("train --config nope.yaml", ["nope.yaml"]),
+        ("train --resume --out nope", ["nope", "config.yaml"]),
+        ("train debug --resume", ["runs/debug", "--out"]),
+        ("train debug --out file", ["file"]),
+        ("train debug --train-boards nope.txt", ["nope.txt"]),
+        ("train debug --track nonsense", ["--track"]),
+        ("train --resumee", ["--resume"]),
+        ("solve --model nope", ["nope", "boardpath-10x10"]),
+        ("solve --model model --boards bad.txt", ["bad.txt", "line 2, column 3", "'x'"]),
+        ("solve --model model --boards five.txt", ["board 1 is 5×5", "4×4"]),
+        ("solve --model model --size 6", ["6×6", "4×4"]),
+        ("solve --model model --segments 0", ["--segments"]),
+        ("solve --model model --wall-prob 0.95", ["--wall-prob"]),
+        ("solve --model model --gif file/a.gif", ["file"]),
+        ("solve --model damaged", ["damaged", "config.json"]),
+        ("evaluate --model model --segments 2,x", ["'2,x'"]),
+        ("evaluate --model model --boards five.txt", ["5×5", "4×4"]),
+        ("evaluate --model model --boards unsolvable.txt", ["board 1 has no path"]),
+        ("data check five.txt nope.txt", ["nope.txt"]),
+        ("data generate --size 3 --count 100000", ["too few different boards"]),
+        ("dat", ["Did you mean", "data"]),
+    ],
+)
+def test_wrong_input_is_one_clear_line(run, model, tmp_path, words, parts):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "bad.txt").write_text("S...\n..x.\n....\n...E\n")
+    (tmp_path / "five.txt").write_text(format_boards(generate(5, 0.3, 1, 0)))
+    (tmp_path / "unsolvable.txt").write_text("S#..\n##..\n....\n...E\n")
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged/config.json").write_text("{")
+    before = sorted(p.relative_to(tmp_path) for p in tmp_path.rglob("*"))
+    refused(run(*words.split()), *parts)
+    assert sorted(p.relative_to(tmp_path) for p in tmp_path.rglob("*")) == before
+
+
+def test_a_folder_that_cannot_be_written(run, tmp_path):
+    if os.geteuid() == 0:
+        pytest.skip("root may write everywhere")
+    (tmp_path / "locked").mkdir(mode=0o500)
+    refused(run("train", "debug", *TINY, "--out", "locked/run"), "locked", "Permission denied")
+
+
+def test_tensorboard_mirrors_the_metrics(run, tmp_path, monkeypatch):
+    written = []
+
+    class Writer:
+        def __init__(self, folder):
+            written.append(folder)
+
+        def add_scalar(self, key, value, step):
+            written.append((key, step))
+
+        def flush(self):
+            pass
+
+    module = type(sys)("torch.utils.tensorboard.writer")
+    module.SummaryWriter = Writer  # pyright: ignore[reportAttributeAccessIssue]
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard.writer", module)
+    assert run("train", "debug", *TINY, "--track", "tensorboard")[0] == 0
+    assert written[0].endswith("tensorboard")
+    assert ("board_acc", 1) in written and ("train_loss", 2) in written
+
+
+def test_a_tracker_that_is_not_installed(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    refused(run("train", "debug", *TINY, "--track", "wandb"), "wandb", "hrm-lab[track]")

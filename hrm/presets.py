@@ -23,6 +23,7 @@ _DEBUG = _SPECIFICATION.derive(
 
 _DEMO = _SPECIFICATION.derive(
     task__stream=True,
+    task__train_count=8192,
     model__modules="H",
     model__d_model=128,
     model__H_block_cnt=1,
@@ -33,10 +34,13 @@ _DEMO = _SPECIFICATION.derive(
     model__local_mixing=True,
     model__dropout=0.0,
     model__sdpa_dropout=0.0,
+    model__infer_segment_cnt=4,
+    train__batch_size=32,
     train__lr=2e-3,
     train__lr_schedule="cosine",
-    train__warmup_steps=100,
+    train__warmup_steps=200,
     train__grad_clip=1.0,
+    train__ema=0.999,
 )
 
 PRESETS: dict[str, tuple[str, RunConfig]] = {

@@ -38,15 +38,14 @@ def read_boards(path: str | Path) -> list[Boards]:
         BoardTextError: naming the line and column at fault.
         ValueError: if the file cannot be read or is not text.
     """
-    if str(path) == "-":
-        return parse_boards(sys.stdin.read(), source="standard input")
+    source = "standard input" if str(path) == "-" else str(path)
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        content = sys.stdin.buffer.read() if str(path) == "-" else Path(path).read_bytes()
+        return parse_boards(content.decode(), source)
     except OSError as error:
         raise ValueError(f"boards file {path}: {error.strerror}; name a readable file") from error
     except UnicodeDecodeError as error:
-        raise ValueError(f"boards file {path}: not a text file (byte {error.start})") from error
-    return parse_boards(text, source=str(path))
+        raise ValueError(f"{source}: not a text file (byte {error.start})") from error
 
 
 def parse_boards(text: str, source: str = "boards") -> list[Boards]:

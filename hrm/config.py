@@ -8,14 +8,15 @@ import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from hrm.yaml_text import parse_yaml
+from hrm.yaml_text import parse_yaml, to_yaml
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
+
+MAX_WIDTH = 8192
 
 HELD_OUT_SEED = 2**31 - 1
 """The `task.seed` of boards that no run trains on; report test results on them."""
@@ -76,7 +77,7 @@ class TaskConfig(Section):
 class ModelConfig(Section):
     """The network. Every parameter is explained at length in `hrm/hrm.py`."""
 
-    d_model: Annotated[int, Field(ge=1, le=8192)] = 256
+    d_model: Annotated[int, Field(ge=1, le=MAX_WIDTH)] = 256
     """Width of the vector that represents each cell."""
     head_cnt: Annotated[int, Field(ge=1, le=256)] = 4
     """Attention heads; must divide `d_model`."""
@@ -136,19 +137,26 @@ class ModelConfig(Section):
         """Updates of the answering module a segment: the frames that an animation shows."""
         return self.H_cycle_cnt if self.modules == "HL" else self.step_cnt
 
+    def _nearest_width(self, head_multiple: int) -> int:
+        """A width that fits: the next larger one, or the largest there is."""
+        step = self.head_cnt * head_multiple
+        return min(-(-self.d_model // step), MAX_WIDTH // step) * step
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        needed, reason = (
+            (4, "rope_2d") if self.rope_2d else (2, "RoPE") if self.use_rope else (1, "")
+        )
         if self.d_model % self.head_cnt:
             raise ValueError(
                 f"d_model: {self.d_model} is not divisible by head_cnt {self.head_cnt};"
-                f" use d_model={-(-self.d_model // self.head_cnt) * self.head_cnt}"
+                f" use d_model={self._nearest_width(needed)}"
             )
-        head_width, needed = self.d_model // self.head_cnt, 4 if self.rope_2d else 2
-        if self.use_rope and head_width % needed:
+        head_width = self.d_model // self.head_cnt
+        if head_width % needed:
             raise ValueError(
-                f"d_model: a head is d_model/head_cnt = {head_width} wide, but"
-                f" {'rope_2d' if self.rope_2d else 'RoPE'} needs a multiple of {needed};"
-                f" use d_model={-(-head_width // needed) * needed * self.head_cnt}"
+                f"d_model: a head is d_model/head_cnt = {head_width} wide, but {reason} needs a"
+                f" multiple of {needed}; use d_model={self._nearest_width(needed)}"
             )
         if self.rope_2d and not self.use_rope:
             raise ValueError("rope_2d: needs use_rope=true")
@@ -211,7 +219,7 @@ class RunConfig(Section):
 
     def to_yaml(self) -> str:
         """The YAML text that `load_config` reads back to an equal config."""
-        return yaml.safe_dump(self.model_dump(), sort_keys=False, allow_unicode=True)
+        return to_yaml(self.model_dump())
 
     def derive(self, **changes: Any) -> "RunConfig":
         """A copy with some keys changed, each named with two underscores: ``train__lr=1e-3``."""
@@ -337,11 +345,10 @@ def _explain_one(problem: Any, section: str) -> str:
 
 def _unknown(key: str) -> str:
     known = [*config_keys(), *SECTIONS]
-    name = key.rpartition(".")[2]
-    same_name = [k for k in known if k.rpartition(".")[2] == name]
-    close = same_name or difflib.get_close_matches(key, known, n=1, cutoff=0.6)
-    if not close:
-        names = {k.rpartition(".")[2].lower(): k for k in known}
-        close = [names[n] for n in difflib.get_close_matches(name.lower(), names, n=1)]
+    names = {k.rpartition(".")[2].lower(): k for k in known}
+    name = key.rpartition(".")[2].lower()
+    # The same name elsewhere or in another case, else the nearest key, else the nearest name.
+    close = [names[name]] if name in names else difflib.get_close_matches(key, known, n=1)
+    close = close or [names[n] for n in difflib.get_close_matches(name, names, n=1)]
     guess = f"perhaps you meant {close[0]}" if close else "`hrm train --help` lists the keys"
     return f"{key}: unknown key; {guess}"

@@ -35,6 +35,7 @@ _DEMO = _SPECIFICATION.derive(
     model__dropout=0.0,
     model__sdpa_dropout=0.0,
     model__infer_segment_cnt=4,
+    train__epoch_cnt=20,
     train__batch_size=32,
     train__lr=2e-3,
     train__lr_schedule="cosine",

@@ -29,14 +29,10 @@ def newest_folder(preset: str) -> Path:
     Raises:
         ValueError: if there is none.
     """
-    newest = None
-    for folder in _numbered(preset):
-        if not is_taken(folder):
-            break
-        newest = folder
-    if newest is None:
+    taken = [folder for folder in _numbered(preset) if is_taken(folder)]
+    if not taken:
         raise ValueError(f"runs/{preset}: no such run to resume; name its folder with --out")
-    return newest
+    return taken[-1]
 
 
 def is_taken(folder: Path) -> bool:
@@ -118,7 +114,9 @@ def require_same_data(folder: Path, dataset: Dataset) -> None:
     try:
         old = json.loads(file.read_text(encoding="utf-8"))["hashes"]
     except (OSError, ValueError, KeyError, TypeError):
-        raise ValueError(f"{file}: damaged; the boards of this run cannot be checked") from None
+        old = None
+    if not isinstance(old, dict):
+        raise ValueError(f"{file}: damaged; the boards of this run cannot be checked")
     for name, digest in dataset.hashes.items():
         if old.get(name) != digest:
             raise ValueError(f"{file}: the {name} boards are not those that this run began with")
@@ -128,7 +126,7 @@ def read_metrics(folder: Path) -> list[dict[str, float]]:
     """The finished epochs of a run, a row each.
 
     Raises:
-        ValueError: if there are none, or the file is damaged.
+        ValueError: if the file is missing or damaged.
     """
     file = folder / METRICS
     try:
@@ -161,7 +159,7 @@ def versions() -> dict[str, str]:
 
 def _numbered(preset: str) -> Iterator[Path]:
     yield Path("runs") / preset
-    for number in range(2, 10_000):
+    for number in range(2, 1000):
         yield Path("runs") / f"{preset}-{number}"
 
 

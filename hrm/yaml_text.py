@@ -33,8 +33,22 @@ class _Loader(yaml.SafeLoader):
         return int(number) if number.is_integer() else number
 
 
-_Loader.add_implicit_resolver("!exponent", _EXPONENT, list("-+.0123456789"))
+class _Dumper(yaml.SafeDumper):
+    """Quotes every string that `_Loader` would take for a number."""
+
+
+for _class in (_Loader, _Dumper):
+    # Before PyYAML's own rules: its floats know some exponents and not others.
+    _class.yaml_implicit_resolvers = _class.yaml_implicit_resolvers | {
+        first: [("!exponent", _EXPONENT), *_class.yaml_implicit_resolvers.get(first, [])]
+        for first in "-+.0123456789"
+    }
 _Loader.add_constructor("!exponent", _Loader.construct_exponent)
+
+
+def to_yaml(value: Any) -> str:
+    """The text that `parse_yaml` reads back to an equal value."""
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
 def parse_yaml(text: str, source: str) -> Any:
@@ -53,6 +67,14 @@ def parse_yaml(text: str, source: str) -> Any:
         mark = error.problem_mark or error.context_mark
         place = f" line {mark.line + 1}, column {mark.column + 1}:" if mark else ""
         raise ValueError(f"{source}:{place} {error.problem or 'not YAML'}") from None
-    except (yaml.YAMLError, ValueError, RecursionError, TypeError, OverflowError) as error:
+    except (
+        yaml.YAMLError,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(f"{source}: not YAML: {reason}") from None

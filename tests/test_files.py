@@ -1,0 +1,98 @@
+import os
+
+import pytest
+
+from hrm.files import write_atomic
+
+
+def files_below(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [("é\n", "é\n".encode()), (b"\x00\xff\r\n", b"\x00\xff\r\n"), ("", b""), (b"", b"")],
+)
+def test_content_is_written_as_it_is(tmp_path, content, expected):
+    write_atomic(tmp_path / "file.txt", content)
+    assert (tmp_path / "file.txt").read_bytes() == expected
+    assert files_below(tmp_path) == ["file.txt"]
+
+
+def test_content_is_replaced_whole(tmp_path):
+    file = tmp_path / "file.txt"
+    file.write_text("a long old content")
+    write_atomic(file, "new")
+    assert file.read_text() == "new"
+    assert files_below(tmp_path) == ["file.txt"]
+
+
+def test_missing_folders_are_made(tmp_path):
+    write_atomic(tmp_path / "a" / "b" / "file.txt", "x")
+    assert files_below(tmp_path) == [os.path.join("a", "b", "file.txt")]
+
+
+def test_a_reader_of_the_old_file_keeps_it(tmp_path):
+    file = tmp_path / "file.txt"
+    file.write_text("old")
+    with open(file) as reader:
+        write_atomic(file, "new")
+        assert reader.read() == "old"
+
+
+def test_the_content_is_on_disk_before_it_gets_its_name(tmp_path, monkeypatch):
+    order, real_sync, real_replace = [], os.fsync, os.replace
+
+    def note(name, real):
+        return lambda *args: order.append(name) or real(*args)
+
+    monkeypatch.setattr(os, "fsync", note("sync", real_sync))
+    monkeypatch.setattr(os, "replace", note("replace", real_replace))
+    write_atomic(tmp_path / "file.txt", "new")
+    assert order[:2] == ["sync", "replace"]
+
+
+@pytest.mark.parametrize("broken", ["replace", "fsync"])
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_failure_midway_leaves_the_old_file_and_nothing_else(
+    tmp_path, monkeypatch, broken, error
+):
+    file = tmp_path / "file.txt"
+    file.write_text("old")
+
+    def fail(*_):
+        raise error
+
+    with monkeypatch.context() as patch, pytest.raises(type(error)):
+        patch.setattr(os, broken, fail)
+        write_atomic(file, "new")
+    assert file.read_text() == "old"
+    assert files_below(tmp_path) == ["file.txt"]
+    write_atomic(file, "newer")
+    assert file.read_text() == "newer"
+
+
+def test_a_first_write_that_fails_leaves_no_file(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
+        patch.setattr(os, "replace", fail)
+        write_atomic(tmp_path / "file.txt", "new")
+    assert files_below(tmp_path) == []
+
+
+def test_what_a_killed_writer_left_behind_does_not_stand_in_the_way(tmp_path):
+    (tmp_path / ".file.txt.new").write_text("half of someth")
+    write_atomic(tmp_path / "file.txt", "new")
+    assert files_below(tmp_path) == ["file.txt"]
+
+
+def test_a_folder_that_cannot_be_made_is_an_os_error(tmp_path):
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(OSError):
+        write_atomic(tmp_path / "taken" / "file.txt", "x")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError):
+        write_atomic(tmp_path / "folder", "x")
+    assert files_below(tmp_path) == ["taken"]

@@ -1,0 +1,247 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hrm import runs
+from hrm.config import ConfigError, RunConfig
+from hrm.data import load_dataset
+
+CONFIG = RunConfig().derive(task__board_size=4, task__train_count=20, task__val_count=5)
+
+HOLD = """
+import sys
+from pathlib import Path
+from hrm.runs import locked
+
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """Another process that holds `tmp_path / "run"`."""
+    command = [sys.executable, "-c", HOLD, str(tmp_path / "run")]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "held\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def make_run(name):
+    folder = Path("runs") / name
+    folder.mkdir(parents=True)
+    (folder / runs.CONFIG).write_text("task: {}\n")
+    return folder
+
+
+def test_a_folder_is_free_until_something_of_worth_is_in_it(tmp_path):
+    folder = tmp_path / "run"
+    assert not runs.is_taken(folder)
+    folder.mkdir()
+    assert not runs.is_taken(folder)
+    for name in (runs.VERSIONS, runs.DATA, runs.LOCK, f".{runs.CONFIG}.new"):
+        (folder / name).write_text("")
+        assert not runs.is_taken(folder)
+    (folder / runs.CONFIG).write_text("")
+    assert runs.is_taken(folder)
+
+
+@pytest.mark.parametrize("name", ["notes.txt", ".hidden", runs.METRICS, "checkpoints"])
+def test_a_folder_with_anything_else_is_taken(tmp_path, name):
+    (tmp_path / name).mkdir()
+    assert runs.is_taken(tmp_path)
+
+
+def test_a_file_in_the_place_of_a_folder_is_taken(tmp_path):
+    (tmp_path / "run").write_text("")
+    assert runs.is_taken(tmp_path / "run")
+
+
+def test_default_folder_counts_up_past_what_is_taken(here):
+    assert runs.default_folder("demo") == Path("runs/demo")
+    make_run("demo")
+    assert runs.default_folder("demo") == Path("runs/demo-2")
+    assert runs.default_folder("debug") == Path("runs/debug")
+    make_run("demo-2")
+    make_run("demo-4")
+    assert runs.default_folder("demo") == Path("runs/demo-3")
+
+
+def test_default_folder_uses_what_a_killed_start_left(here):
+    folder = make_run("demo")
+    (folder / runs.CONFIG).rename(folder / runs.VERSIONS)
+    assert runs.default_folder("demo") == Path("runs/demo")
+
+
+def test_newest_folder_is_the_last_one(here):
+    with pytest.raises(ValueError, match=r"runs/demo: no such run .*--out"):
+        runs.newest_folder("demo")
+    for name in ("demo", "demo-2", "demo-3", "debug", "demo-x"):
+        make_run(name)
+    assert runs.newest_folder("demo") == Path("runs/demo-3")
+    assert runs.newest_folder("debug") == Path("runs/debug")
+
+
+def test_newest_folder_is_the_last_one_though_an_older_one_was_removed(here):
+    make_run("demo-2")
+    assert runs.newest_folder("demo") == Path("runs/demo-2")
+
+
+def test_newest_folder_is_found_past_ten(here):
+    for name in ("demo", *(f"demo-{number}" for number in range(2, 12))):
+        make_run(name)
+    assert runs.newest_folder("demo") == Path("runs/demo-11")
+
+
+def test_a_held_folder_refuses_another_process_and_names_the_holder(tmp_path, holder):
+    with pytest.raises(ValueError, match=rf"run: in use by process {holder.pid} on ."):
+        runs.locked(tmp_path / "run").__enter__()
+    holder.communicate("")
+    with runs.locked(tmp_path / "run"):
+        assert f"process {os.getpid()} on" in (tmp_path / "run" / runs.LOCK).read_text()
+
+
+def test_the_lock_of_a_killed_process_is_taken_over(tmp_path, holder):
+    holder.kill()
+    holder.wait()
+    lock = tmp_path / "run" / runs.LOCK
+    assert f"process {holder.pid} on" in lock.read_text()
+    with runs.locked(tmp_path / "run"):
+        assert lock.read_text().startswith(f"process {os.getpid()} on")
+        assert str(holder.pid) not in lock.read_text().split()
+
+
+def test_a_held_folder_refuses_its_own_process_too_and_stays_held(tmp_path):
+    with runs.locked(tmp_path):
+        for _ in range(2):
+            with pytest.raises(ValueError, match=f"in use by process {os.getpid()}"):
+                runs.locked(tmp_path).__enter__()
+    with runs.locked(tmp_path):
+        pass
+
+
+def test_a_lock_is_let_go_of_after_a_failure(tmp_path):
+    with pytest.raises(KeyError), runs.locked(tmp_path):
+        raise KeyError
+    with runs.locked(tmp_path):
+        pass
+
+
+def test_a_lock_file_of_long_ago_is_no_obstacle(tmp_path):
+    (tmp_path / runs.LOCK).write_text("process 1234567 on another-machine with a long name\n")
+    with runs.locked(tmp_path):
+        [line] = (tmp_path / runs.LOCK).read_text().splitlines()
+        assert line.startswith(f"process {os.getpid()} on ")
+
+
+def test_locking_makes_the_folder_and_does_not_take_it(tmp_path):
+    with runs.locked(tmp_path / "a" / "b"):
+        assert not runs.is_taken(tmp_path / "a" / "b")
+
+
+def test_a_created_run_says_what_it_is(tmp_path):
+    dataset = load_dataset(CONFIG.task)
+    runs.create(tmp_path / "run", CONFIG, dataset)
+    assert runs.read_config(tmp_path / "run") == CONFIG
+    described = json.loads((tmp_path / "run" / runs.DATA).read_text())
+    assert described["hashes"] == dataset.hashes
+    assert (described["train_count"], described["val_count"]) == (20, 5)
+    versions = json.loads((tmp_path / "run" / runs.VERSIONS).read_text())
+    assert set(versions) >= {"hrm-lab", "torch", "numpy", "python", "machine"}
+    assert runs.is_taken(tmp_path / "run")
+
+
+def test_a_folder_without_a_run_has_no_config(tmp_path):
+    with pytest.raises(ValueError, match=r"no run to resume here \(config\.yaml is missing\)"):
+        runs.read_config(tmp_path)
+    (tmp_path / runs.CONFIG).write_text("train: {lr: -1}\n")
+    with pytest.raises(ConfigError, match=r"train\.lr"):
+        runs.read_config(tmp_path)
+
+
+def test_the_same_settings_may_go_on(tmp_path):
+    runs.require_same(tmp_path, CONFIG, RunConfig.model_validate(CONFIG.model_dump()))
+
+
+def test_each_difference_in_settings_has_its_line(tmp_path):
+    asked = CONFIG.derive(task__seed=5, model__grad_horizon="full", train__lr=0.5)
+    with pytest.raises(ConfigError) as caught:
+        runs.require_same(tmp_path, CONFIG, asked)
+    first, *lines = str(caught.value).splitlines()
+    assert str(tmp_path) in first
+    assert lines == [
+        "task.seed: the run has 0, this command says 5",
+        "model.grad_horizon: the run has 'one_step', this command says 'full'",
+        "train.lr: the run has 0.0003, this command says 0.5",
+    ]
+
+
+def test_the_same_boards_may_go_on(tmp_path):
+    for task in (CONFIG.task, CONFIG.task.model_copy(update={"stream": True})):
+        runs.create(tmp_path, CONFIG, load_dataset(task))
+        runs.require_same_data(tmp_path, load_dataset(task))
+
+
+def test_other_boards_are_refused(tmp_path):
+    runs.create(tmp_path, CONFIG, load_dataset(CONFIG.task))
+    for change in ({"train_count": 19, "val_count": 6}, {"val_count": 4}, {"seed": 1}):
+        other = load_dataset(CONFIG.task.model_copy(update=change))
+        with pytest.raises(ValueError, match="the val boards are not those"):
+            runs.require_same_data(tmp_path, other)
+
+
+@pytest.mark.parametrize("name", ["train", "val"])
+def test_a_changed_set_is_named(tmp_path, name):
+    dataset = load_dataset(CONFIG.task)
+    runs.create(tmp_path, CONFIG, dataset)
+    described = json.loads((tmp_path / runs.DATA).read_text())
+    described["hashes"][name] = "0" * 64
+    (tmp_path / runs.DATA).write_text(json.dumps(described))
+    with pytest.raises(ValueError, match=f"the {name} boards are not those"):
+        runs.require_same_data(tmp_path, dataset)
+    del described["hashes"][name]
+    (tmp_path / runs.DATA).write_text(json.dumps(described))
+    with pytest.raises(ValueError, match=f"the {name} boards are not those"):
+        runs.require_same_data(tmp_path, dataset)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [None, b"", b"{", b"[]", b"{}", b"\xff\xfe", b"null", b'{"hashes": null}', b'{"hashes": []}'],
+)
+def test_damaged_hashes_are_called_damaged(tmp_path, content):
+    if content is not None:
+        (tmp_path / runs.DATA).write_bytes(content)
+    with pytest.raises(ValueError, match=r"data\.json: damaged"):
+        runs.require_same_data(tmp_path, load_dataset(CONFIG.task))
+
+
+def test_metrics_are_read_a_row_an_epoch(tmp_path):
+    (tmp_path / runs.METRICS).write_text('{"epoch": 1, "lr": 0.5}\n{"epoch": 2, "lr": 0.25}\n')
+    rows = runs.read_metrics(tmp_path)
+    assert rows == [{"epoch": 1, "lr": 0.5}, {"epoch": 2, "lr": 0.25}]
+
+
+def test_missing_and_damaged_metrics_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"metrics\.jsonl: No such file"):
+        runs.read_metrics(tmp_path)
+    for content in (b'{"epoch": 1}\n{"epo', b"\xff\xfe"):
+        (tmp_path / runs.METRICS).write_bytes(content)
+        with pytest.raises(ValueError, match=r"metrics\.jsonl: damaged"):
+            runs.read_metrics(tmp_path)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from hrm.boards import END, START, Boards
+from hrm.files import decode, read_text
 
 SYMBOLS = ".#SE*"
 """The symbol of each code."""
@@ -18,6 +19,7 @@ SYMBOLS = ".#SE*"
 INPUT_SYMBOLS = SYMBOLS[:-1]
 LEGEND = ". = Floor, # = Wall, S = Start point, E = End point, * = Path"
 SMALLEST_SIZE, LARGEST_SIZE = 2, 64
+MAX_BYTES = 256 * 2**20
 
 
 class BoardTextError(ValueError):
@@ -38,14 +40,10 @@ def read_boards(path: str | Path) -> list[Boards]:
         BoardTextError: naming the line and column at fault.
         ValueError: if the file cannot be read or is not text.
     """
-    source = "standard input" if str(path) == "-" else str(path)
-    try:
-        content = sys.stdin.buffer.read() if str(path) == "-" else Path(path).read_bytes()
-        return parse_boards(content.decode(), source)
-    except OSError as error:
-        raise ValueError(f"boards file {path}: {error.strerror}; name a readable file") from error
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{source}: not a text file (byte {error.start})") from error
+    if str(path) == "-":
+        content = sys.stdin.buffer.read(MAX_BYTES + 1)
+        return parse_boards(decode(content, "standard input", MAX_BYTES), "standard input")
+    return parse_boards(read_text(Path(path), MAX_BYTES), str(path))
 
 
 def parse_boards(text: str, source: str = "boards") -> list[Boards]:

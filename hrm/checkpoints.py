@@ -46,7 +46,7 @@ class Progress:
 
 def save(
     folder: Path,
-    config: dict[str, Any],
+    identity: dict[str, Any],
     progress: Progress,
     models: Mapping[str, nn.Module],
     optimizer: torch.optim.Optimizer,
@@ -55,7 +55,7 @@ def save(
 
     Args:
         folder: such as ``checkpoints/last``.
-        config: the resolved config, to compare on resume.
+        identity: what the run is (its resolved config, the hashes of its boards).
         progress: position and metrics.
         models: modules by name.
         optimizer: of the first module's parameters.
@@ -70,7 +70,7 @@ def save(
     }
     for index, state in optimizer.state_dict()["state"].items():
         named |= {f"optimizer/{index}/{key}": tensor for key, tensor in state.items()}
-    content = {"format_version": FORMAT_VERSION, "config": config, "progress": asdict(progress)}
+    content = {"format_version": FORMAT_VERSION, **identity, "progress": asdict(progress)}
     current = folder / CURRENT
     new = folder / f"{CURRENT}.new"
     tensors.write(new, named, json.dumps(content))
@@ -79,44 +79,62 @@ def save(
     os.replace(new, current)
 
 
-def load(
-    folder: Path, models: Mapping[str, nn.Module], optimizer: torch.optim.Optimizer
-) -> tuple[Progress, list[str]]:
-    """Restore the newest good training state into the models and the optimizer.
+@dataclass(frozen=True)
+class Checkpoint:
+    """A training state that was read and found whole."""
 
-    Returns:
-        The progress, and a line for each damaged file that was passed over.
+    progress: Progress
+    identity: dict[str, Any]
+    """What the run is, as it was given to `save`."""
+    named: dict[str, Tensor]
+    passed_over: list[str]
+    """A line for each damaged file that would have been newer."""
+
+    def restore(self, models: Mapping[str, nn.Module], optimizer: torch.optim.Optimizer) -> None:
+        """Put the state into the models and the optimizer.
+
+        Raises:
+            ValueError: if it is not a state of such models.
+        """
+        try:
+            for name, model in models.items():
+                model.load_state_dict(_below(self.named, name))
+            _restore_optimizer(optimizer, _below(self.named, "optimizer"))
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise ValueError(f"the checkpoint is of another model: {error}") from None
+
+
+def read(folder: Path) -> Checkpoint:
+    """The newest good training state of a folder.
 
     Raises:
-        ValueError: if there is no good state in `folder`.
+        ValueError: if there is none, with a line for each damaged file.
     """
-    complaints = []
+    complaints: list[str] = []
     for name in (CURRENT, f"{CURRENT}.new", PREVIOUS):
         if not (folder / name).exists():
             continue
         try:
             named, text = tensors.read(folder / name)
-            progress = _parse(folder / name, text)
+            progress, identity = _parse(folder / name, text)
         except ValueError as error:
             complaints.append(str(error))
             continue
-        for model_name, model in models.items():
-            model.load_state_dict(_below(named, model_name))
-        _restore_optimizer(optimizer, _below(named, "optimizer"))
-        return progress, complaints
+        return Checkpoint(progress, identity, named, complaints)
     raise ValueError("\n".join([*complaints, f"{folder}: no good checkpoint to resume from"]))
 
 
-def _parse(path: Path, text: str) -> Progress:
+def _parse(path: Path, text: str) -> tuple[Progress, dict[str, Any]]:
     try:
         content = json.loads(text)
-        version = content["format_version"]
+        version = content.pop("format_version")
         if version != FORMAT_VERSION:
             raise ValueError(
-                f"{path}: written in format {version}, this version reads {FORMAT_VERSION}"
+                f"{path}: written in format {version}, but this version of hrm reads"
+                f" {FORMAT_VERSION}; go on with the version in versions.json"
             )
-        return Progress(**content["progress"])
-    except (KeyError, TypeError, json.JSONDecodeError):
+        return Progress(**content.pop("progress")), content
+    except (KeyError, TypeError, AttributeError, json.JSONDecodeError):
         raise ValueError(f"{path}: damaged: not a training state") from None
 
 

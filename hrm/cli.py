@@ -4,6 +4,7 @@ Torch, NumPy and the like are imported inside the commands, so that `hrm --help`
 """
 
 import errno
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -79,5 +80,6 @@ def errors_as_exit_codes() -> Iterator[None]:
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    click.echo(f"hrm: {message}", err=True)
+    if os.environ.get("RANK", "0") == "0":  # of several processes one speaks
+        click.echo(f"hrm: {message}", err=True)
     sys.exit(code)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from hrm.files import read_text
 from hrm.yaml_text import parse_yaml, to_yaml
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -17,6 +18,8 @@ Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
 
 MAX_WIDTH = 8192
+MAX_PARAMETERS = 1_000_000_000
+MAX_CONFIG_BYTES = 2**20
 
 HELD_OUT_SEED = 2**31 - 1
 """The `task.seed` of boards that no run trains on; report test results on them."""
@@ -162,6 +165,13 @@ class ModelConfig(Section):
             raise ValueError("rope_2d: needs use_rope=true")
         if self.modules == "H" and self.L_block_cnt is not None:
             raise ValueError("L_block_cnt: there is no L module with modules=H; set it to null")
+        blocks = self.H_block_cnt + (self.modules == "HL") * (self.L_block_cnt or self.H_block_cnt)
+        weights = blocks * self.d_model**2 * (4 + 2 * self.expansion)
+        if weights > MAX_PARAMETERS:
+            raise ValueError(
+                f"d_model: {self.d_model} with {blocks} blocks makes {weights:,.0f} weights; up to"
+                f" {MAX_PARAMETERS:,} are allowed, so make the model smaller"
+            )
         if self.grad_step_cnt > self.step_cnt:
             raise ValueError(
                 f"grad_horizon: {self.grad_horizon} is more than the segment's"
@@ -240,7 +250,7 @@ def load_config(
     """`base`, then the YAML files in order, then the ``key=value`` settings in order.
 
     Raises:
-        ConfigError: naming every field at fault, its value and what to do.
+        ValueError: naming every field at fault, its value and what to do, or the file and line.
     """
     settings = base.model_dump()
     for file in files:
@@ -306,15 +316,9 @@ def nest(keys: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read_yaml(file: str) -> dict[str, Any]:
-    try:
-        text = Path(file).read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"config file {file}: {error.strerror}; name a readable file") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"config file {file}: not a text file") from None
-    settings = parse_yaml(text, source=f"config file {file}")
+    settings = parse_yaml(read_text(Path(file), MAX_CONFIG_BYTES), source=file)
     if not isinstance(settings, dict):
-        raise ConfigError(f"config file {file}: expected sections {', '.join(SECTIONS)}")
+        raise ConfigError(f"{file}: expected sections {', '.join(SECTIONS)}")
     return settings
 
 

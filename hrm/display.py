@@ -1,6 +1,5 @@
 """What a person sees while a model trains: the run's settings, a progress bar, a line an epoch."""
 
-import rich
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -24,9 +23,9 @@ _COLUMNS = {
 class TrainingDisplay:
     """A `Reporter` for the terminal; without one, it prints the epoch lines alone."""
 
-    def __init__(self, epoch_cnt: int, console: Console | None = None):
+    def __init__(self, epoch_cnt: int, quiet: bool = False):
         self.epoch_cnt = epoch_cnt
-        self.console = console or rich.get_console()
+        self.console = Console(quiet=quiet)
         self._finished = 0
         self._bar = Progress(
             TextColumn("{task.description}"),

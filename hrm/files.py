@@ -5,6 +5,38 @@ import os
 from pathlib import Path
 
 
+def read_text(path: Path, limit: int) -> str:
+    """The text of a file that a stranger may have made.
+
+    Args:
+        path: to read.
+        limit: of its size in bytes; a larger file is refused before it takes any memory.
+
+    Raises:
+        ValueError: naming the file, if it is missing, unreadable, too large or not text.
+    """
+    try:
+        with open(path, "rb") as file:
+            content = file.read(limit + 1)
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
+    return decode(content, str(path), limit)
+
+
+def decode(content: bytes, source: str, limit: int) -> str:
+    """UTF-8 text of no more than `limit` bytes.
+
+    Raises:
+        ValueError: naming the source, if it is longer or not text.
+    """
+    if len(content) > limit:
+        raise ValueError(f"{source}: larger than {limit:,} bytes")
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{source}: not a text file (byte {error.start})") from None
+
+
 def write_atomic(path: Path, content: bytes | str) -> None:
     """Replace `path` by `content` in one step, making its folder if needed.
 

@@ -230,9 +230,11 @@ class HRM(nn.Module, ModelHubMixin, library_name="hrm-lab", tags=["hrm", "reason
         """
         folder = hub.find_model(name_or_folder, **download)
         model_config, board_size = hub.read_config(folder)
+        with torch.device("meta"):  # shapes alone: a config may promise more than the file holds
+            shapes = cls(model_config, board_size).state_dict()
+        weights = hub.read_weights(folder, {name: tuple(t.shape) for name, t in shapes.items()})
         model = cls(model_config, board_size)
-        expected = {name: tuple(t.shape) for name, t in model.state_dict().items()}
-        model.load_state_dict(hub.read_weights(folder, expected))
+        model.load_state_dict(weights)
         return model.eval()
 
     def save_pretrained(

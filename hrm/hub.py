@@ -15,11 +15,12 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from hrm import tensors
-from hrm.config import ModelConfig, explain
-from hrm.files import write_atomic
+from hrm.config import MAX_CONFIG_BYTES, ModelConfig, explain
+from hrm.files import read_text, write_atomic
 
 BUNDLED = Path(__file__).parent / "pretrained"
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
+FORMAT_VERSION = 1
 
 _REPOSITORY = re.compile(r"^[\w.-]+/[\w.-]+$")
 
@@ -65,36 +66,43 @@ def read_config(folder: Path) -> tuple[ModelConfig, int]:
     """
     file = folder / CONFIG
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        board_size = content["board_size"]
+        content = json.loads(read_text(file, MAX_CONFIG_BYTES))
+    except (json.JSONDecodeError, RecursionError):
+        raise ValueError(f"{file}: damaged: not JSON") from None
+    try:
+        version, board_size = content.get("format_version", FORMAT_VERSION), content["board_size"]
         config = ModelConfig.model_validate(content["model"])
-    except OSError as error:
-        raise ValueError(f"{file}: {error.strerror}") from None
     except ValidationError as error:
         raise ValueError("\n".join(f"{file}: {line}" for line in explain(error, "model"))) from None
-    except (ValueError, RecursionError):
-        raise ValueError(f"{file}: damaged: not JSON") from None
-    except (KeyError, TypeError):
+    except (AttributeError, KeyError, TypeError):
         raise ValueError(f"{file}: damaged: expected the keys board_size and model") from None
+    if version != FORMAT_VERSION:
+        raise ValueError(f"{file}: format {version!r}, but this version reads {FORMAT_VERSION}")
     if type(board_size) is not int or not 2 <= board_size <= 64:
         raise ValueError(f"{file}: board_size: expected a number from 2 to 64, got {board_size!r}")
     return config, board_size
 
 
 def read_weights(folder: Path, expected: dict[str, tuple[int, ...]]) -> dict[str, Tensor]:
-    """The weights of a model folder, checked against the names and shapes that its config asks for.
+    """The weights of a model folder, checked against what its config asks for.
 
     Raises:
-        ValueError: if the file is missing, damaged, or of another model.
+        ValueError: if the file is missing, damaged, or of another model, or if the config is not
+            the one that was saved with the weights.
     """
-    weights = tensors.read(folder / WEIGHTS)[0]
+    file = folder / WEIGHTS
+    weights, sealed_config = tensors.read(file)
     shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
     for name in sorted(expected.keys() | shapes.keys()):
         if expected.get(name) != shapes.get(name):
             raise ValueError(
-                f"{folder / WEIGHTS}: does not fit {CONFIG}: {name} is"
+                f"{file}: does not fit {CONFIG}: {name} is"
                 f" {shapes.get(name, 'missing')}, expected {expected.get(name, 'nothing')}"
             )
+        if not weights[name].is_floating_point():
+            raise ValueError(f"{file}: {name} holds {weights[name].dtype}, expected floats")
+    if sealed_config and sealed_config != _describe(*read_config(folder)):
+        raise ValueError(f"{folder / CONFIG}: damaged or edited: not what {WEIGHTS} was saved with")
     return weights
 
 
@@ -110,10 +118,19 @@ def write_model(
     Raises:
         OSError: if the folder cannot be written.
     """
-    content = {"board_size": board_size, "model": config.model_dump()}
-    write_atomic(folder / CONFIG, json.dumps(content, indent=2) + "\n")
-    tensors.write(folder / WEIGHTS, weights)
+    description = _describe(config, board_size)
+    write_atomic(folder / CONFIG, description)
+    tensors.write(folder / WEIGHTS, weights, description)
     write_atomic(folder / CARD, card or _plain_card(config, board_size, weights))
+
+
+def _describe(config: ModelConfig, board_size: int) -> str:
+    content = {
+        "format_version": FORMAT_VERSION,
+        "board_size": board_size,
+        "model": config.model_dump(),
+    }
+    return json.dumps(content, indent=2) + "\n"
 
 
 def _plain_card(config: ModelConfig, board_size: int, weights: dict[str, Tensor]) -> str:

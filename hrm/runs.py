@@ -74,52 +74,46 @@ def create(folder: Path, config: RunConfig, dataset: Dataset) -> None:
     write_atomic(folder / CONFIG, config.to_yaml())
 
 
+def require_run(folder: Path) -> None:
+    """Refuse a folder without a run.
+
+    Raises:
+        ValueError: naming the folder.
+    """
+    if not (folder / CONFIG).is_file():
+        raise ValueError(f"{folder}: no run to resume here ({CONFIG} is missing)")
+
+
 def read_config(folder: Path) -> RunConfig:
     """The resolved config of a run.
 
     Raises:
         ValueError: if there is no run in the folder, or its config is damaged.
     """
-    file = folder / CONFIG
-    if not file.is_file():
-        raise ValueError(f"{folder}: no run to resume here ({CONFIG} is missing)")
-    return load_config(RunConfig(), (str(file),))
+    require_run(folder)
+    return load_config(RunConfig(), (str(folder / CONFIG),))
 
 
-def require_same(folder: Path, config: RunConfig, asked: RunConfig) -> None:
-    """Refuse to go on with a run under other settings.
+def require_same(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
+    """Refuse to go on with a run under other settings or on other boards.
+
+    Args:
+        folder: of the run, for the message.
+        old: its ``config`` (nested) and the ``hashes`` of its boards.
+        new: what is asked for now, likewise.
 
     Raises:
         ConfigError: with a line for each difference.
     """
-    old, new = config.model_dump(), asked.model_dump()
     differences = [
-        f"{section}.{key}: the run has {old[section][key]!r}, this command says {value!r}"
-        for section, values in new.items()
-        for key, value in values.items()
-        if old[section][key] != value
+        f"{key}: the run has {before!r}, now it is {after!r}"
+        for key, before, after in _differences(_flat(old), _flat(new))
     ]
     if differences:
         lines = "\n".join(differences)
-        raise ConfigError(f"{folder}: cannot be resumed with other settings\n{lines}")
-
-
-def require_same_data(folder: Path, dataset: Dataset) -> None:
-    """Refuse to go on with a run on other boards.
-
-    Raises:
-        ValueError: naming the set that differs.
-    """
-    file = folder / DATA
-    try:
-        old = json.loads(file.read_text(encoding="utf-8"))["hashes"]
-    except (OSError, ValueError, KeyError, TypeError):
-        old = None
-    if not isinstance(old, dict):
-        raise ValueError(f"{file}: damaged; the boards of this run cannot be checked")
-    for name, digest in dataset.hashes.items():
-        if old.get(name) != digest:
-            raise ValueError(f"{file}: the {name} boards are not those that this run began with")
+        raise ConfigError(
+            f"{folder}: this is not how the run began (--accept-changes goes on anyway)\n{lines}"
+        )
 
 
 def read_metrics(folder: Path) -> list[dict[str, float]]:
@@ -155,6 +149,21 @@ def versions() -> dict[str, str]:
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
     }
+
+
+def _flat(content: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested dictionaries as one, keys joined by dots."""
+    if not isinstance(content, dict):
+        return {prefix.removeprefix(".config.").removeprefix("."): content}
+    flat = {}
+    for key, value in content.items():
+        flat |= _flat(value, f"{prefix}.{key}")
+    return flat
+
+
+def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[tuple[str, Any, Any]]:
+    keys = [*new, *(key for key in old if key not in new)]
+    return [(key, old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)]
 
 
 def _numbered(preset: str) -> Iterator[Path]:

@@ -43,7 +43,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], str]:
             seal = _read_seal(file.metadata() or {})
             named = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
-        raise ValueError(f"{path}: no such file") from None
+        raise ValueError(f"{path}: No such file or directory") from None
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error}") from None
     except (SafetensorError, ValueError, TypeError, RuntimeError) as error:

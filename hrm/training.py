@@ -10,21 +10,20 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from hrm import checkpoints, distributed
+from hrm import checkpoints, distributed, runs
 from hrm.checkpoints import Progress
 from hrm.config import RunConfig, TrainConfig
-from hrm.data import Dataset
+from hrm.data import Dataset, content_hash
 from hrm.errors import Diverged
-from hrm.evaluation import cross_entropy, evaluate, to_tokens
+from hrm.evaluation import cross_entropy, evaluate, to_boards, to_tokens
 from hrm.files import write_atomic
 from hrm.hrm import HRM, State
-from hrm.runs import METRICS
 
 # What a random stream is for; `data.py` has its own, see there.
 _DROPOUT = 5
@@ -65,11 +64,17 @@ class Trainer:
         self.config, self.dataset, self.folder = config, dataset, folder
         self.reporter, self.should_stop = reporter, should_stop
         train = config.train
+        if len(dataset.val) < distributed.world_size():
+            raise ValueError(
+                f"task.val_count: {len(dataset.val)} boards cannot be shared by"
+                f" {distributed.world_size()} processes; use more boards or fewer processes"
+            )
         torch.set_num_threads(train.threads)
         torch.manual_seed(train.seed)
         self.device = torch.device(train.device)
         self.model = (model or HRM(config.model, config.task.board_size)).to(self.device)
         self.average = copy.deepcopy(self.model) if train.ema else self.model
+        self.best = copy.deepcopy(self.model)
         self.segment = torch.compile(self.model) if train.compile else self.model
         self.optimizer = torch.optim.AdamW(
             [p for p in self.model.parameters() if p.requires_grad],
@@ -85,19 +90,28 @@ class Trainer:
         """Batches of an epoch, the last and perhaps smaller one included."""
         return math.ceil(self.config.task.train_count / self.config.train.batch_size)
 
-    def resume(self) -> list[str]:
+    def resume(self, accept_changes: bool = False) -> list[str]:
         """Go on from the newest good checkpoint of the folder.
+
+        Args:
+            accept_changes: go on even if config or boards are not those of the checkpoint.
 
         Returns:
             A line for each damaged checkpoint that was passed over.
 
         Raises:
-            ValueError: if there is none.
+            ValueError: if there is none, or it is of another run: with a line for each difference.
         """
-        last = self.folder / "checkpoints" / "last"
-        self.progress, complaints = checkpoints.load(last, self._models(), self.optimizer)
+        checkpoint = checkpoints.read(self.folder / "checkpoints" / "last")
+        if not accept_changes:
+            runs.require_same(self.folder, checkpoint.identity, self._identity())
+        checkpoint.restore(self._models(), self.optimizer)
+        self.progress = checkpoint.progress
+        # What follows from the state is written anew, whatever became of it since.
         self._write_metrics()
-        return complaints
+        if self.progress.best_loss is not None:
+            self._write_best()
+        return checkpoint.passed_over
 
     def run(self) -> None:
         """Train to the last epoch.
@@ -124,11 +138,10 @@ class Trainer:
         """
         if not all(bool(p.isfinite().all()) for p in self.model.parameters()):
             raise Diverged(self._divergence("a weight"))
-        last = self.folder / "checkpoints" / "last"
-        checkpoints.save(
-            last, self.config.model_dump(), self.progress, self._models(), self.optimizer
-        )
-        self.average.save_pretrained(last)
+        if distributed.is_main():
+            last = self.folder / "checkpoints" / "last"
+            checkpoints.save(last, self._identity(), self.progress, self._models(), self.optimizer)
+            self.average.save_pretrained(last)
         self._saved_at = time.monotonic()
 
     def _train_epoch(self, tokens: Tensor, targets: Tensor) -> None:
@@ -143,9 +156,11 @@ class Trainer:
             seconds = time.perf_counter() - began
             progress.train_seconds += seconds
             progress.seconds += seconds
-            self.reporter.advance("train", min(part.stop, len(tokens)), len(tokens))
-            self._stop_if_asked()
-            if time.monotonic() - self._saved_at > train.checkpoint_minutes * 60:
+            self._report("train", min(part.stop, len(tokens)), len(tokens))
+            if self._should_stop():
+                self.save()
+                raise KeyboardInterrupt
+            if self._agreed(time.monotonic() - self._saved_at > train.checkpoint_minutes * 60):
                 self.save()
 
     def train_batch(self, tokens: Tensor, targets: Tensor) -> float:
@@ -161,21 +176,33 @@ class Trainer:
             Diverged: if it is not finite.
         """
         train = self.config.train
-        micro_tokens, micro_targets = (
-            tokens.split(train.micro_batch),
-            targets.split(train.micro_batch),
-        )
-        states = [self.model.initial_state(len(part)) for part in micro_tokens]
+        parts = self._own_parts(tokens, targets)
+        states = [self.model.initial_state(len(x)) for x, _, _ in parts]
         total = 0.0
         for _ in range(train.train_segment_cnt):
             torch.manual_seed(_dropout_seed(train.seed, self.progress.updates))
-            for i, (x, y) in enumerate(zip(micro_tokens, micro_targets, strict=True)):
-                states[i], loss = self._backward(states[i], x, y, share=len(x) / len(tokens))
-                total += loss
-            if not math.isfinite(total):
-                raise Diverged(self._divergence("the loss"))
+            loss = 0.0
+            for i, (x, y, share) in enumerate(parts):
+                states[i], part_loss = self._backward(states[i], x, y, share)
+                loss += part_loss
+            (loss,) = distributed.sum_numbers(loss)
+            if not math.isfinite(loss):
+                raise Diverged(self._divergence("the loss", tokens))
             self._update()
+            total += loss
         return total / train.train_segment_cnt
+
+    def _own_parts(self, tokens: Tensor, targets: Tensor) -> list[tuple[Tensor, Tensor, float]]:
+        """This process's micro-batches, each with its share of the whole batch."""
+        mine = slice(distributed.rank(), None, distributed.world_size())
+        x, y = tokens[mine], targets[mine]
+        if not len(x):
+            # A batch with fewer boards than processes: without weight, but with all gradients.
+            return [(tokens[:1], targets[:1], 0.0)]
+        size = self.config.train.micro_batch
+        return [
+            (a, b, len(a) / len(tokens)) for a, b in zip(x.split(size), y.split(size), strict=True)
+        ]
 
     def _backward(self, state: State, x: Tensor, y: Tensor, share: float) -> tuple[State, float]:
         with distributed.autocast(self.config.train):
@@ -186,6 +213,7 @@ class Trainer:
 
     def _update(self) -> None:
         train = self.config.train
+        distributed.sum_gradients(self.model.parameters())
         if train.grad_clip:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), train.grad_clip)
         self.optimizer.param_groups[0]["lr"] = self._learning_rate_of(self.progress.updates)
@@ -223,51 +251,75 @@ class Trainer:
         progress.history.append(row)
         if progress.best_loss is None or row["val_loss"] < progress.best_loss:
             progress.best_loss = row["val_loss"]
+            self.best.load_state_dict(self.average.state_dict())
             # Before the state that knows of it: killed in between, the epoch is simply redone.
-            self.average.save_pretrained(self.folder / "checkpoints" / "best")
+            self._write_best()
         progress.epoch, progress.batch, progress.loss_sum = progress.epoch + 1, 0, 0.0
         progress.seconds = progress.train_seconds = 0.0
         self.save()
         self._write_metrics()
-        self.reporter.epoch(row)
+        if distributed.is_main():
+            self.reporter.epoch(row)
 
     def _validate(self) -> dict[str, float]:
         short = self.config.model.infer_segment_cnt
         val, done = self.dataset.val, 0
+        mine = val[distributed.rank() :: distributed.world_size()]
 
         def on_batch(boards: int) -> None:
             nonlocal done
             done += boards
-            self.reporter.advance("validate", done, len(val))
-            self._stop_if_asked()
+            self._report("validate", done, len(mine))
+            # Processes cannot agree here, each being at a board of its own.
+            if distributed.world_size() == 1 and self.should_stop():
+                self.save()
+                raise KeyboardInterrupt
 
         with distributed.autocast(self.config.train):
-            metrics = evaluate(self.average, val, [short, 4 * short], on_batch=on_batch)
-        row = {}
+            metrics = evaluate(self.average, mine, [short, 4 * short], on_batch=on_batch)
+        row: dict[str, float] = {}
         for count, suffix in ((short, ""), (4 * short, "_4x")):
-            row |= metrics[count].as_dict(suffix)
-            row[f"val_loss{suffix}"] = row.pop(f"loss{suffix}")
+            for name, value in metrics[count].as_dict(suffix).items():
+                (total,) = distributed.sum_numbers(value * len(mine))
+                row[name.replace("loss", "val_loss")] = total / len(val)
         return row
 
-    def _stop_if_asked(self) -> None:
-        if self.should_stop():
-            self.save()
-            raise KeyboardInterrupt
+    def _report(self, phase: str, done: int, total: int) -> None:
+        if distributed.is_main():
+            self.reporter.advance(phase, done, total)
+
+    def _should_stop(self) -> bool:
+        """Whether any process was asked to stop; all get the same answer."""
+        return distributed.sum_numbers(self.should_stop())[0] > 0
+
+    def _agreed(self, decision: bool) -> bool:
+        """What the main process decides, told to all."""
+        return distributed.sum_numbers(decision and distributed.is_main())[0] > 0
 
     def _write_metrics(self) -> None:
-        lines = [json.dumps(row) + "\n" for row in self.progress.history]
-        write_atomic(self.folder / METRICS, "".join(lines))
+        if distributed.is_main():
+            lines = [json.dumps(row) + "\n" for row in self.progress.history]
+            write_atomic(self.folder / runs.METRICS, "".join(lines))
+
+    def _write_best(self) -> None:
+        if distributed.is_main():
+            self.best.save_pretrained(self.folder / "checkpoints" / "best")
+
+    def _identity(self) -> dict[str, Any]:
+        return {"config": self.config.model_dump(), "hashes": self.dataset.hashes}
 
     def _models(self) -> dict[str, HRM]:
         average = {"average": self.average} if self.average is not self.model else {}
-        return {"model": self.model, **average}
+        return {"model": self.model, **average, "best": self.best}
 
-    def _divergence(self, what: str) -> str:
+    def _divergence(self, what: str, tokens: Tensor | None = None) -> str:
         progress = self.progress
+        where = f"update {progress.updates + 1}, epoch {progress.epoch}, batch {progress.batch + 1}"
+        if tokens is not None:
+            where += f" of {self.batch_cnt}, boards {content_hash(to_boards(tokens))[:12]}"
         return (
-            f"{what} is not finite at update {progress.updates + 1} (epoch {progress.epoch},"
-            f" batch {progress.batch + 1} of {self.batch_cnt}); {self.folder / 'checkpoints'}"
-            " keeps the last good state; lower train.lr or set train.grad_clip=1"
+            f"{what} is not finite at {where}; the last good state stays in"
+            f" {self.folder / 'checkpoints' / 'last'}; lower train.lr or set train.grad_clip=1"
         )
 
 
@@ -288,5 +340,6 @@ def learning_rate(train: TrainConfig, update: int, total: int) -> float:
 
 
 def _dropout_seed(seed: int, update: int) -> int:
-    """Masks depend on the seed and the update alone, so a resumed run draws the same ones."""
-    return int(np.random.SeedSequence((seed, _DROPOUT, update)).generate_state(1)[0])
+    """Masks depend on seed, update and process alone, so a resumed run draws the same ones."""
+    key = (seed, _DROPOUT, update, distributed.rank())
+    return int(np.random.SeedSequence(key).generate_state(1)[0])

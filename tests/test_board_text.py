@@ -193,8 +193,12 @@ def test_file_errors_name_the_file(tmp_path):
 
 
 def test_a_dash_is_standard_input(monkeypatch):
-    monkeypatch.setattr(sys, "stdin", io.StringIO(GOOD))
-    assert_same(read_boards("-"), parse_boards(GOOD))
-    monkeypatch.setattr(sys, "stdin", io.StringIO("S.\n.."))
+    def read(content: bytes):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+        return read_boards("-")
+
+    assert_same(read(GOOD.encode()), parse_boards(GOOD))
     with pytest.raises(BoardTextError, match="standard input: line 1: the board has no E"):
-        read_boards("-")
+        read(b"S.\n..")
+    with pytest.raises(ValueError, match="standard input: not a text file"):
+        read(b"S.\n.E\n\xff")

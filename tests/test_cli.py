@@ -161,9 +161,26 @@ def test_resuming_with_other_settings_names_each_difference(run):
     code, _, err = run(
         "train", "debug", *TINY, "train.lr=1e-4", "task.seed=3", "--resume", "--out", "runs/debug"
     )
-    assert code == 2
-    assert "train.lr: the run has 0.002, this command says 0.0001" in err
-    assert "task.seed: the run has 0, this command says 3" in err
+    assert code == 2 and "--accept-changes" in err
+    assert "train.lr: the run has 0.002, now it is 0.0001" in err
+    assert "task.seed: the run has 0, now it is 3" in err
+
+
+def test_a_longer_run_by_accepted_changes(run, tmp_path):
+    assert run("train", "debug", *TINY)[0] == 0
+    longer = [*TINY, "train.epoch_cnt=4"]
+    assert run("train", "debug", *longer, "--resume")[0] == 2
+    assert run("train", "debug", *longer, "--resume", "--accept-changes")[0] == 0
+    assert len((tmp_path / "runs/debug/metrics.jsonl").read_text().splitlines()) == 4
+    assert load_config(RunConfig(), ("runs/debug/config.yaml",)).train.epoch_cnt == 4
+
+
+def test_an_edited_config_is_noticed(run, tmp_path):
+    assert run("train", "debug", *TINY)[0] == 0
+    file = tmp_path / "runs/debug/config.yaml"
+    file.write_text(file.read_text().replace("lr: 0.002", "lr: 0.003"))
+    code, _, err = run("train", "debug", "--resume")
+    assert code == 2 and "train.lr: the run has 0.002, now it is 0.003" in err
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -245,7 +262,7 @@ def test_info(run):
         ("train debug train.lrr=1", ["train.lrr", "perhaps you meant train.lr"]),
         ("train debug lr=1", ["perhaps you meant train.lr"]),
         ("train debug train.lr=fast", ["train.lr", "number", "'fast'"]),
-        ("train debug model.d_model=33", ["model.d_model", "33", "head_cnt 2", "d_model=34"]),
+        ("train debug model.d_model=33", ["model.d_model", "33", "head_cnt 2", "d_model=36"]),
         ("train debug model.d_model=6", ["model.d_model", "RoPE", "d_model=8"]),
         ("train debug task.wall_prob=1.5", ["task.wall_prob", "1.5"]),
         ("train debug task.board_size=100000", ["task.board_size", "64"]),

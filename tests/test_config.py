@@ -259,7 +259,7 @@ def test_wrong_types_are_refused_with_key_and_value(key, value):
         ("task.val_count", (1,), (0, -1)),
         ("task.seed", (0, 2**31 - 2), (-1, 2**31)),
         ("train.seed", (0, 2**31 - 1), (-1, 2**31)),
-        ("model.d_model", (8, 8192), (0, 8196)),
+        ("model.d_model", (8, 2048), (0, 8196)),
         ("model.head_cnt", (1, 64), (0, 257)),
         ("model.dropout", (0, 0.99), (1, -0.1)),
         ("model.sdpa_dropout", (0, 0.99), (1, -0.1)),
@@ -326,8 +326,8 @@ def follow(line):
         "d_model=10 head_cnt=4 rope_2d=true",
         "d_model=90 head_cnt=8 rope_2d=true",
         # Nor is a number above the largest d_model.
-        "d_model=8192 head_cnt=3 use_rope=false",
-        "d_model=8191 head_cnt=200",
+        "d_model=8192 head_cnt=3 use_rope=false modules=H H_block_cnt=1",
+        "d_model=8191 head_cnt=200 modules=H H_block_cnt=1",
     ],
 )
 def test_a_width_that_does_not_fit_is_refused_with_one_that_does(slip):
@@ -335,6 +335,11 @@ def test_a_width_that_does_not_fit_is_refused_with_one_that_does(slip):
     [line] = refused(*overrides)
     assert line.startswith("model.d_model: ")
     load(*overrides, follow(line))
+
+
+def test_models_that_no_machine_here_could_hold_are_refused():
+    [line] = refused("model.d_model=8192", "model.H_block_cnt=256")
+    assert line.startswith("model.d_model: 8192 with 512 blocks makes 412,316,860,416 weights")
 
 
 def test_widths_that_fit_are_taken():
@@ -474,9 +479,9 @@ def test_files_that_cannot_be_used_are_named(tmp_path):
     binary = tmp_path / "binary.yaml"
     binary.write_bytes(b"\xff\xfe\x00")
     for file, problem in ((binary, "not a text file"), (tmp_path / "none.yaml", "No such file")):
-        with pytest.raises(ConfigError, match=f"{file.name}: {problem}"):
+        with pytest.raises(ValueError, match=f"{file.name}: {problem}"):
             load_config(RunConfig(), (str(file),))
-    with pytest.raises(ConfigError, match=tmp_path.name):
+    with pytest.raises(ValueError, match=tmp_path.name):
         load_config(RunConfig(), (str(tmp_path),))
     with pytest.raises(ValueError, match=r"config\.yaml: line 2, column 9: key 'lr' twice"):
         load_text(tmp_path, "train: {lr: 1,\n        lr: 2}\n")

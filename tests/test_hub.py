@@ -116,7 +116,7 @@ def test_damaged_and_missing_weights_are_named(folder):
     with pytest.raises(ValueError, match=f"{hub.WEIGHTS}: damaged"):
         HRM.from_pretrained(folder)
     weights.unlink()
-    with pytest.raises(ValueError, match=f"{hub.WEIGHTS}: no such file"):
+    with pytest.raises(ValueError, match=f"{hub.WEIGHTS}: No such file"):
         HRM.from_pretrained(folder)
 
 

@@ -1,10 +1,11 @@
 import pytest
 import torch
+from test_training import Silent
 
 from hrm import distributed
 from hrm.boards import label
 from hrm.config import RunConfig, load_config
-from hrm.data import generate
+from hrm.data import generate, load_dataset
 from hrm.evaluation import to_tokens
 from hrm.hub import bundled_models
 from hrm.presets import DEFAULT_MODEL, DEFAULT_PRESET, PRESETS
@@ -49,7 +50,8 @@ def test_every_preset_makes_a_step_and_survives_yaml(name, tmp_path):
 
     config = config.derive(train__batch_size=1, train__train_segment_cnt=1)
     config = config.model_copy(update={"train": distributed.resolve(config.train)})
-    trainer = Trainer(config, None, tmp_path, None)  # pyright: ignore[reportArgumentType]
+    dataset = load_dataset(config.derive(task__train_count=1, task__val_count=1).task)
+    trainer = Trainer(config, dataset, tmp_path, Silent())
     boards = generate(config.task.board_size, config.task.wall_prob, 1, 0)
     tokens, targets = (to_tokens(b, torch.device("cpu")) for b in (boards, label(boards)))
     before = trainer.model.head.weight.detach().clone()

@@ -156,7 +156,7 @@ def test_what_is_no_tensor_file_is_refused(tmp_path, content):
 
 
 def test_missing_files_and_folders_are_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"nothing\.safetensors: no such file"):
+    with pytest.raises(ValueError, match=r"nothing\.safetensors: No such file"):
         tensors.read(tmp_path / "nothing.safetensors")
     with pytest.raises(ValueError, match=tmp_path.name):
         tensors.read(tmp_path)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ class Stopped(Exception):
     """Training was asked to stop, has saved itself, and can go on."""
 
     def __init__(self, number: int, folder: Path):
-        super().__init__(f"stopped and saved; go on with: hrm train --resume --out {folder}")
+        super().__init__(f"stopped and saved; {_going_on(folder)}")
         self.signal = number
 
 
@@ -36,6 +37,7 @@ class _Manual(click.Command):
 @click.option("--config", "files", multiple=True, metavar="FILE", help="YAML settings, in order.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder [default: runs/PRESET].")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run.")
+@click.option("--accept-changes", is_flag=True, help="Resume under other settings or boards.")
 @click.option("--train-boards", metavar="FILE", help="Your own boards to train on.")
 @click.option("--val-boards", metavar="FILE", help="Your own boards to validate on.")
 @click.option("--init-from", metavar="MODEL", help="Start from a trained model (fine-tuning).")
@@ -45,6 +47,7 @@ def train(
     files: tuple[str, ...],
     out: Path | None,
     resume: bool,
+    accept_changes: bool,
     train_boards: str | None,
     val_boards: str | None,
     init_from: str | None,
@@ -57,14 +60,17 @@ def train(
         "train.init_from": init_from,
     }
     flags = {key: value for key, value in flags.items() if value}
-    asked = preset is not None or bool(overrides or files or flags)
-    config = _config(preset or DEFAULT_PRESET, flags, files, overrides)
-    if resume:
-        _resume(out, preset or DEFAULT_PRESET, config if asked else None, track)
-    else:
-        from hrm import runs
+    asked = None
+    if preset or overrides or files or flags or not resume:
+        asked = _config(preset or DEFAULT_PRESET, flags, files, overrides)
 
-        start(out or runs.default_folder(preset or _name(files)), config, track)
+    from hrm import runs
+
+    if asked and not resume:
+        start(out or runs.default_folder(preset or _name(files)), asked, track)
+    else:
+        folder = out or runs.newest_folder(preset or DEFAULT_PRESET)
+        _resume(folder, asked if overrides or files or flags else None, accept_changes, track)
 
 
 def _split(settings: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
@@ -125,31 +131,45 @@ def start(folder: Path, config: RunConfig, track: Any = None) -> None:
     from hrm.data import load_dataset
     from hrm.hrm import HRM
 
-    if runs.is_taken(folder):
-        raise ValueError(f"{folder}: already there; add --resume, or name another with --out")
+    _require_free(folder)
     config = config.model_copy(update={"train": distributed.resolve(config.train)})
     init_from = config.train.init_from
     model = HRM.from_pretrained(init_from) if init_from else None
     _require_fit(model, config)
     dataset = load_dataset(config.task)
-    with runs.locked(folder):
-        runs.create(folder, config, dataset)
+    with _held(folder), distributed.process_group(config.train.device):
+        _require_free(folder)
+        if distributed.is_main():
+            runs.create(folder, config, dataset)
         _run(folder, config, dataset, track, model=model)
 
 
-def _resume(out: Path | None, name: str, asked: RunConfig | None, track: Any) -> None:
+def _resume(folder: Path, asked: RunConfig | None, accept_changes: bool, track: Any) -> None:
     from hrm import distributed, runs
     from hrm.data import load_dataset
 
-    folder = out or runs.newest_folder(name)
-    config = runs.read_config(folder)
-    if asked and out:
-        resolved = distributed.resolve(asked.train)
-        runs.require_same(folder, config, asked.model_copy(update={"train": resolved}))
-    dataset = load_dataset(config.task)
-    runs.require_same_data(folder, dataset)
-    with runs.locked(folder):
-        _run(folder, config, dataset, track, resume=True)
+    runs.require_run(folder)
+    with _held(folder):
+        config = runs.read_config(folder)
+        if asked:
+            config = asked.model_copy(update={"train": distributed.resolve(asked.train)})
+        dataset = load_dataset(config.task)
+        with distributed.process_group(config.train.device):
+            _run(folder, config, dataset, track, resume=True, accept_changes=accept_changes)
+
+
+def _require_free(folder: Path) -> None:
+    from hrm import distributed, runs
+
+    if distributed.is_main() and runs.is_taken(folder):
+        raise ValueError(f"{folder}: already there; add --resume, or name another with --out")
+
+
+def _held(folder: Path) -> AbstractContextManager[None]:
+    """The folder's lock; of several processes the main one holds it for all."""
+    from hrm import distributed, runs
+
+    return runs.locked(folder) if distributed.is_main() else nullcontext()
 
 
 def _run(
@@ -159,29 +179,39 @@ def _run(
     track: Any,
     model: Any = None,
     resume: bool = False,
+    accept_changes: bool = False,
 ) -> None:
-    from rich import print as show
-
+    from hrm import distributed, runs
     from hrm.display import TrainingDisplay, run_summary
     from hrm.interrupts import Interrupts
     from hrm.tracking import Reporters, make_tracker
     from hrm.training import Trainer
 
-    trackers = [make_tracker(track, folder, config.model_dump())] if track else []
-    display = TrainingDisplay(config.train.epoch_cnt)
-    reporter = Reporters(display, *trackers)
+    main = distributed.is_main()
+    trackers = [make_tracker(track, folder, config.model_dump())] if track and main else []
+    display = TrainingDisplay(config.train.epoch_cnt, quiet=not main)
     with Interrupts() as interrupts:
-        trainer = Trainer(config, dataset, folder, reporter, interrupts, model)
-        for complaint in trainer.resume() if resume else []:
-            show(f"passed over: {complaint}")
-        show(run_summary(config, _facts(folder, trainer)))
+        trainer = Trainer(config, dataset, folder, Reporters(display, *trackers), interrupts, model)
+        for complaint in trainer.resume(accept_changes) if resume else []:
+            display.console.print(f"passed over: {complaint}")
+        if accept_changes and main:
+            runs.create(folder, config, dataset)
+        display.console.print(run_summary(config, _facts(folder, trainer)))
         try:
             with display:
                 trainer.run()
         except KeyboardInterrupt:
             raise Stopped(interrupts.received or signal.SIGINT, folder) from None
+        except OSError as error:
+            words = f"{error.strerror}; what was saved stays; {_going_on(folder)}"
+            raise OSError(error.errno, words, str(folder)) from None
     best = folder / "checkpoints" / "best"
-    show(f"best model (lowest validation loss): {best}\ntry it: hrm solve --model {folder}")
+    display.console.print(f"best model (lowest validation loss): {best}")
+    display.console.print(f"try it: hrm solve --model {folder}")
+
+
+def _going_on(folder: Path) -> str:
+    return f"go on with: hrm train --resume --out {folder}"
 
 
 def _facts(folder: Path, trainer: "Trainer") -> dict[str, str]:

@@ -19,7 +19,7 @@ Probability = Annotated[float, Field(ge=0, lt=1)]
 
 MAX_WIDTH = 8192
 MAX_PARAMETERS = 1_000_000_000
-MAX_CONFIG_BYTES = 2**20
+MAX_CONFIG_BYTES = 2**16
 
 HELD_OUT_SEED = 2**31 - 1
 """The `task.seed` of boards that no run trains on; report test results on them."""

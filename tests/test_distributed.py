@@ -1,0 +1,104 @@
+"""Two processes train the model that one would have trained."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import runs_in_children as children
+import torch
+
+from hrm import distributed
+from hrm.config import TrainConfig
+from hrm.hrm import HRM
+
+SETTINGS = [
+    "task.board_size=4", "task.train_count=33", "task.val_count=9", "model.d_model=16",
+    "train.epoch_cnt=3", "train.batch_size=16", "train.threads=1", "train.grad_clip=0.5",
+    "train.ema=0.9", "train.checkpoint_minutes=0",
+]  # fmt: skip
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port"]
+KILLS = 8 if children.SOAK else 1
+
+
+def train(folder: Path, *words: str, processes: int) -> subprocess.Popen[str]:
+    port = str(20_000 + os.getpid() % 20_000)
+    start = [*TORCHRUN, port] if processes == 2 else [sys.executable]
+    return subprocess.Popen(
+        [*start, "-m", "hrm", "train", *words, "--out", "run"],
+        cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        start_new_session=True,
+    )  # fmt: skip
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    return out
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory) -> tuple[Path, str]:
+    folder = tmp_path_factory.mktemp("two")
+    out = finish(train(folder, "debug", *SETTINGS, processes=2))
+    return folder / "run", out
+
+
+def rows(folder: Path) -> list[dict[str, float]]:
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    return [{k: v for k, v in json.loads(line).items() if "second" not in k} for line in lines]
+
+
+def test_two_processes_equal_one(two, tmp_path):
+    finish(train(tmp_path, "debug", *SETTINGS, processes=1))
+    both, alone = rows(two[0]), rows(tmp_path / "run")
+    assert len(both) == len(alone) == 3
+    for one, other in zip(both, alone, strict=True):
+        assert one == pytest.approx(other, rel=1e-3)
+    for kind in ("best", "last"):
+        weights = [
+            HRM.from_pretrained(folder / "checkpoints" / kind).state_dict()
+            for folder in (two[0], tmp_path / "run")
+        ]
+        for name, tensor in weights[0].items():
+            torch.testing.assert_close(tensor, weights[1][name], atol=2e-4, rtol=1e-3)
+
+
+def test_one_process_speaks_for_all(two):
+    assert two[1].count("val loss") == 1 and two[1].count("best model") == 1
+
+
+def test_killed_and_resumed_under_torchrun(two, tmp_path):
+    instants = random.Random(0)
+    process = train(tmp_path, "debug", *SETTINGS, processes=2)
+    for _ in range(KILLS):
+        try:
+            process.wait(timeout=instants.uniform(3, 9))
+            break
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+        begun = (tmp_path / "run/config.yaml").is_file()
+        words = ["--resume"] if begun else ["debug", *SETTINGS]
+        process = train(tmp_path, *words, processes=2)
+    finish(process)
+    assert children.outcome(tmp_path / "run") == children.outcome(two[0])
+
+
+def test_wrong_input_is_said_once(tmp_path):
+    process = train(tmp_path, "debug", "train.lrr=1", processes=2)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert err.count("perhaps you meant train.lr") == 1
+
+
+def test_choices_are_made_once():
+    resolved = distributed.resolve(TrainConfig(batch_size=8, micro_batch=100))
+    assert resolved.micro_batch == 8 and resolved.threads >= 1 and resolved.device == "cpu"
+    assert distributed.resolve(resolved) == resolved
+    with pytest.raises(ValueError, match=r"train\.device: cuda is not available"):
+        distributed.resolve(TrainConfig(device="cuda"))

@@ -1,0 +1,49 @@
+"""A run that is killed at any instant and resumed ends as if nothing had happened."""
+
+import random
+
+import pytest
+import runs_in_children as children
+
+KILLS = 80 if children.SOAK else 4
+FILE_OPERATIONS = range(0, 400) if children.SOAK else (0, 3, 11, 24, 37, 66, 103)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory) -> str:
+    folder = tmp_path_factory.mktemp("whole")
+    child = children.start(children.train, str(folder))
+    child.join()
+    assert child.exitcode == 0
+    return children.outcome(folder)
+
+
+def test_sigkill_at_random_instants(uninterrupted, tmp_path):
+    instants, kills, number = random.Random(0), 0, 0
+    while kills < KILLS:
+        folder, number = tmp_path / str(number), number + 1
+        while True:
+            child = children.start(children.train, str(folder))
+            child.join(instants.uniform(0, 2.0) if kills < KILLS else None)
+            if child.exitcode is not None:
+                break
+            child.kill()
+            child.join()
+            kills += 1
+        assert child.exitcode == 0
+        assert children.outcome(folder) == uninterrupted
+    print(f"{kills} kills in {number} runs")
+
+
+@pytest.mark.parametrize("operation", FILE_OPERATIONS)
+def test_death_at_every_file_operation(operation, uninterrupted, tmp_path):
+    child = children.start(children.train, str(tmp_path), operation)
+    child.join()
+    if child.exitcode == 0:
+        pytest.skip("the run has fewer file operations")
+    assert child.exitcode == 9
+    child = children.start(children.train, str(tmp_path))
+    child.join()
+    assert child.exitcode == 0
+    assert children.outcome(tmp_path) == uninterrupted
+    assert not [file for file in tmp_path.rglob("*") if file.name.endswith(".new")]

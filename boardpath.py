@@ -56,7 +56,7 @@ def get_train_config() -> TrainConfig:
 
 def main() -> None:
     """Read the mode and do it."""
-    parser = argparse.ArgumentParser(description="Train an HRM on board paths, or solve a random board.")
+    parser = argparse.ArgumentParser(description="Train an HRM on board paths, or solve one.")
     parser.add_argument("--mode", choices=["train", "inference"], required=True)
     parser.add_argument("--model", help="inference: another model than the newest trained one")
     arguments = parser.parse_args()

@@ -36,8 +36,6 @@ class Progress:
     """Over the epoch's boards so far: each board's loss, averaged over segments."""
     train_seconds: float = 0.0
     """Spent in the epoch's training so far."""
-    seconds: float = 0.0
-    """Spent in the epoch so far, evaluation included."""
     best_loss: float | None = None
     """Lowest validation loss of a finished epoch."""
     history: list[dict[str, float]] = field(default_factory=list)

@@ -1,7 +1,6 @@
-"""Training with deep supervision: every segment of thought is graded and learned from at once.
+"""A training run: epochs and batches, validation, metrics, checkpoints, and going on after a stop.
 
-For each batch the state starts anew; then, for each of `train_segment_cnt` segments: think, mean
-cross-entropy over all cells, backward, one AdamW update, and the state is cut from the graph.
+What happens within a batch is in `supervision.py`.
 """
 
 import copy
@@ -12,21 +11,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from hrm import checkpoints, distributed, runs
 from hrm.checkpoints import Progress
-from hrm.config import RunConfig, TrainConfig
-from hrm.data import Dataset, content_hash
+from hrm.config import RunConfig
+from hrm.data import Dataset
 from hrm.errors import Diverged
-from hrm.evaluation import cross_entropy, evaluate, to_boards, to_tokens
+from hrm.evaluation import evaluate, to_tokens
 from hrm.files import write_atomic
-from hrm.hrm import HRM, State
-
-# What a random stream is for; `data.py` has its own, see there.
-_DROPOUT = 5
+from hrm.hrm import HRM
+from hrm.supervision import Learner
 
 
 class Reporter(Protocol):
@@ -40,7 +36,7 @@ class Reporter(Protocol):
 
 
 class Trainer:
-    """One run: model, optimizer, position and folder.
+    """One run: a learner, its boards, its position and its folder.
 
     Args:
         config: resolved (see `distributed.resolve`).
@@ -50,6 +46,9 @@ class Trainer:
         should_stop: asked between updates; when it says yes, the run saves itself and raises
             `KeyboardInterrupt`.
         model: to start from (fine-tuning); by default a new one, drawn by `train.seed`.
+
+    Raises:
+        ValueError: if there are fewer validation boards than processes.
     """
 
     def __init__(
@@ -63,32 +62,18 @@ class Trainer:
     ):
         self.config, self.dataset, self.folder = config, dataset, folder
         self.reporter, self.should_stop = reporter, should_stop
-        train = config.train
-        if len(dataset.val) < distributed.world_size():
-            raise ValueError(
-                f"task.val_count: {len(dataset.val)} boards cannot be shared by"
-                f" {distributed.world_size()} processes; use more boards or fewer processes"
-            )
-        torch.set_num_threads(train.threads)
-        torch.manual_seed(train.seed)
-        self.device = torch.device(train.device)
+        _require_enough(dataset)
+        torch.set_num_threads(config.train.threads)
+        torch.manual_seed(config.train.seed)
+        self.device = torch.device(config.train.device)
         self.model = (model or HRM(config.model, config.task.board_size)).to(self.device)
-        self.average = copy.deepcopy(self.model) if train.ema else self.model
+        self.batch_cnt = math.ceil(config.task.train_count / config.train.batch_size)
+        updates_an_epoch = self.batch_cnt * config.train.train_segment_cnt
+        self.update_cnt = config.train.epoch_cnt * updates_an_epoch
+        self.learner = Learner(config.train, self.model, self.update_cnt)
         self.best = copy.deepcopy(self.model)
-        self.segment = torch.compile(self.model) if train.compile else self.model
-        self.optimizer = torch.optim.AdamW(
-            [p for p in self.model.parameters() if p.requires_grad],
-            lr=train.lr,
-            weight_decay=train.weight_decay,
-            fused=True,
-        )
         self.progress = Progress()
         self._saved_at = time.monotonic()
-
-    @property
-    def batch_cnt(self) -> int:
-        """Batches of an epoch, the last and perhaps smaller one included."""
-        return math.ceil(self.config.task.train_count / self.config.train.batch_size)
 
     def resume(self, accept_changes: bool = False) -> list[str]:
         """Go on from the newest good checkpoint of the folder.
@@ -105,7 +90,7 @@ class Trainer:
         checkpoint = checkpoints.read(self.folder / "checkpoints" / "last")
         if not accept_changes:
             runs.require_same(self.folder, checkpoint.identity, self._identity())
-        checkpoint.restore(self._models(), self.optimizer)
+        checkpoint.restore(self._models(), self.learner.optimizer)
         self.progress = checkpoint.progress
         # What follows from the state is written anew, whatever became of it since.
         self._write_metrics()
@@ -119,13 +104,12 @@ class Trainer:
         Raises:
             Diverged: if the loss is no longer a number; the last good checkpoint stays.
             KeyboardInterrupt: if `should_stop` says so; everything is saved.
-            OSError: if a checkpoint cannot be written.
+            OSError: if a checkpoint cannot be written; the one before stays.
         """
-        progress = self.progress
-        if not progress.history and not progress.updates:
+        if not self.progress.updates:
             self.save()
-        while progress.epoch <= self.config.train.epoch_cnt:
-            inputs, labels = self.dataset.train.epoch(progress.epoch, self.config.train.seed)
+        while self.progress.epoch <= self.config.train.epoch_cnt:
+            inputs, labels = self.dataset.train.epoch(self.progress.epoch, self.config.train.seed)
             self._train_epoch(to_tokens(inputs, self.device), to_tokens(labels, self.device))
             self._finish_epoch()
 
@@ -137,104 +121,43 @@ class Trainer:
             OSError: if it cannot be written; what was saved before stays.
         """
         if not all(bool(p.isfinite().all()) for p in self.model.parameters()):
-            raise Diverged(self._divergence("a weight"))
+            raise Diverged(self._last_good("a weight is not finite"))
         if distributed.is_main():
-            last = self.folder / "checkpoints" / "last"
-            checkpoints.save(last, self._identity(), self.progress, self._models(), self.optimizer)
-            self.average.save_pretrained(last)
+            last, optimizer = self.folder / "checkpoints" / "last", self.learner.optimizer
+            checkpoints.save(last, self._identity(), self.progress, self._models(), optimizer)
+            self.learner.average.save_pretrained(last)
         self._saved_at = time.monotonic()
 
+    def train_batch(self, tokens: Tensor, targets: Tensor) -> float:
+        """Learn from one batch, ``(B, S)`` codes each; the loss (see `Learner.learn`)."""
+        try:
+            loss = self.learner.learn(tokens, targets, self.progress.updates)
+        except Diverged as error:
+            raise Diverged(self._last_good(str(error))) from None
+        self.progress.updates += self.config.train.train_segment_cnt
+        return loss
+
     def _train_epoch(self, tokens: Tensor, targets: Tensor) -> None:
-        train, progress = self.config.train, self.progress
+        progress, size = self.progress, self.config.train.batch_size
         self.model.train()
         while progress.batch < self.batch_cnt:
             began = time.perf_counter()
-            part = slice(progress.batch * train.batch_size, (progress.batch + 1) * train.batch_size)
-            loss = self.train_batch(tokens[part], targets[part])
-            progress.loss_sum += loss * len(tokens[part])
+            part = slice(progress.batch * size, (progress.batch + 1) * size)
+            progress.loss_sum += self.train_batch(tokens[part], targets[part]) * len(tokens[part])
             progress.batch += 1
-            seconds = time.perf_counter() - began
-            progress.train_seconds += seconds
-            progress.seconds += seconds
+            progress.train_seconds += time.perf_counter() - began
             self._report("train", min(part.stop, len(tokens)), len(tokens))
-            if self._should_stop():
-                self.save()
-                raise KeyboardInterrupt
-            if self._agreed(time.monotonic() - self._saved_at > train.checkpoint_minutes * 60):
-                self.save()
+            self._save_if_due()
 
-    def train_batch(self, tokens: Tensor, targets: Tensor) -> float:
-        """One batch: `train_segment_cnt` segments, an update after each.
-
-        Args:
-            tokens, targets: ``(B, S)`` input and label codes.
-
-        Returns:
-            The loss, averaged over the segments.
-
-        Raises:
-            Diverged: if it is not finite.
-        """
-        train = self.config.train
-        parts = self._own_parts(tokens, targets)
-        states = [self.model.initial_state(len(x)) for x, _, _ in parts]
-        total = 0.0
-        for _ in range(train.train_segment_cnt):
-            torch.manual_seed(_dropout_seed(train.seed, self.progress.updates))
-            loss = 0.0
-            for i, (x, y, share) in enumerate(parts):
-                states[i], part_loss = self._backward(states[i], x, y, share)
-                loss += part_loss
-            (loss,) = distributed.sum_numbers(loss)
-            if not math.isfinite(loss):
-                raise Diverged(self._divergence("the loss", tokens))
-            self._update()
-            total += loss
-        return total / train.train_segment_cnt
-
-    def _own_parts(self, tokens: Tensor, targets: Tensor) -> list[tuple[Tensor, Tensor, float]]:
-        """This process's micro-batches, each with its share of the whole batch."""
-        mine = slice(distributed.rank(), None, distributed.world_size())
-        x, y = tokens[mine], targets[mine]
-        if not len(x):
-            # A batch with fewer boards than processes: without weight, but with all gradients.
-            return [(tokens[:1], targets[:1], 0.0)]
-        size = self.config.train.micro_batch
-        return [
-            (a, b, len(a) / len(tokens)) for a, b in zip(x.split(size), y.split(size), strict=True)
-        ]
-
-    def _backward(self, state: State, x: Tensor, y: Tensor, share: float) -> tuple[State, float]:
-        with distributed.autocast(self.config.train):
-            state, logits = self.segment(state, x)
-            loss = cross_entropy(logits, y) * share
-        loss.backward()
-        return state.detach(), loss.item()
-
-    def _update(self) -> None:
-        train = self.config.train
-        distributed.sum_gradients(self.model.parameters())
-        if train.grad_clip:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), train.grad_clip)
-        self.optimizer.param_groups[0]["lr"] = self._learning_rate_of(self.progress.updates)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        self.progress.updates += 1
-        if train.ema:
-            self._move_average()
-
-    def _learning_rate_of(self, update: int) -> float:
-        train = self.config.train
-        total = train.epoch_cnt * self.batch_cnt * train.train_segment_cnt
-        return learning_rate(train, update, total)
-
-    @torch.no_grad()
-    def _move_average(self) -> None:
-        # The first updates count for more, or the random start would linger in the average.
-        updates = self.progress.updates
-        decay = min(self.config.train.ema, (1 + updates) / (10 + updates))
-        for average, new in zip(self.average.parameters(), self.model.parameters(), strict=True):
-            average.lerp_(new, 1 - decay)
+    def _save_if_due(self) -> None:
+        # All processes must come to the same decision: to stop if any was asked to, and to save
+        # when the main one's clock says so.
+        due = time.monotonic() - self._saved_at > self.config.train.checkpoint_minutes * 60
+        stop, save = distributed.sum_numbers(self.should_stop(), due and distributed.is_main())
+        if stop or save:
+            self.save()
+        if stop:
+            raise KeyboardInterrupt
 
     def _finish_epoch(self) -> None:
         progress = self.progress
@@ -242,20 +165,20 @@ class Trainer:
         row = {"epoch": progress.epoch, "updates": progress.updates}
         row |= {"train_loss": progress.loss_sum / self.config.task.train_count}
         row |= self._validate()
-        progress.seconds += time.perf_counter() - began
+        seconds = progress.train_seconds + time.perf_counter() - began
         row |= {
-            "lr": self._learning_rate_of(progress.updates - 1),
-            "seconds": round(progress.seconds, 3),
+            "lr": self.learner.learning_rate(progress.updates - 1),
+            "seconds": round(seconds, 3),
             "boards_per_second": round(self.config.task.train_count / progress.train_seconds, 1),
         }
         progress.history.append(row)
         if progress.best_loss is None or row["val_loss"] < progress.best_loss:
             progress.best_loss = row["val_loss"]
-            self.best.load_state_dict(self.average.state_dict())
+            self.best.load_state_dict(self.learner.average.state_dict())
             # Before the state that knows of it: killed in between, the epoch is simply redone.
             self._write_best()
-        progress.epoch, progress.batch, progress.loss_sum = progress.epoch + 1, 0, 0.0
-        progress.seconds = progress.train_seconds = 0.0
+        progress.epoch, progress.batch = progress.epoch + 1, 0
+        progress.loss_sum = progress.train_seconds = 0.0
         self.save()
         self._write_metrics()
         if distributed.is_main():
@@ -270,13 +193,12 @@ class Trainer:
             nonlocal done
             done += boards
             self._report("validate", done, len(mine))
-            # Processes cannot agree here, each being at a board of its own.
-            if distributed.world_size() == 1 and self.should_stop():
-                self.save()
-                raise KeyboardInterrupt
+            # Several processes cannot agree here, each being at a board of its own.
+            if distributed.world_size() == 1:
+                self._save_if_due()
 
         with distributed.autocast(self.config.train):
-            metrics = evaluate(self.average, mine, [short, 4 * short], on_batch=on_batch)
+            metrics = evaluate(self.learner.average, mine, [short, 4 * short], on_batch=on_batch)
         row: dict[str, float] = {}
         for count, suffix in ((short, ""), (4 * short, "_4x")):
             for name, value in metrics[count].as_dict(suffix).items():
@@ -287,14 +209,6 @@ class Trainer:
     def _report(self, phase: str, done: int, total: int) -> None:
         if distributed.is_main():
             self.reporter.advance(phase, done, total)
-
-    def _should_stop(self) -> bool:
-        """Whether any process was asked to stop; all get the same answer."""
-        return distributed.sum_numbers(self.should_stop())[0] > 0
-
-    def _agreed(self, decision: bool) -> bool:
-        """What the main process decides, told to all."""
-        return distributed.sum_numbers(decision and distributed.is_main())[0] > 0
 
     def _write_metrics(self) -> None:
         if distributed.is_main():
@@ -309,37 +223,20 @@ class Trainer:
         return {"config": self.config.model_dump(), "hashes": self.dataset.hashes}
 
     def _models(self) -> dict[str, HRM]:
-        average = {"average": self.average} if self.average is not self.model else {}
+        average = {"average": self.learner.average} if self.config.train.ema else {}
         return {"model": self.model, **average, "best": self.best}
 
-    def _divergence(self, what: str, tokens: Tensor | None = None) -> str:
-        progress = self.progress
-        where = f"update {progress.updates + 1}, epoch {progress.epoch}, batch {progress.batch + 1}"
-        if tokens is not None:
-            where += f" of {self.batch_cnt}, boards {content_hash(to_boards(tokens))[:12]}"
+    def _last_good(self, problem: str) -> str:
+        where = f"epoch {self.progress.epoch}, batch {self.progress.batch + 1} of {self.batch_cnt}"
         return (
-            f"{what} is not finite at {where}; the last good state stays in"
+            f"{problem} ({where}); the last good state stays in"
             f" {self.folder / 'checkpoints' / 'last'}; lower train.lr or set train.grad_clip=1"
         )
 
 
-def learning_rate(train: TrainConfig, update: int, total: int) -> float:
-    """Of an update, counted from 0: linear warm-up, then constant or half a cosine down to 0.
-
-    Args:
-        train: peak rate, warm-up and schedule.
-        update: which.
-        total: updates of the whole run.
-    """
-    if update < train.warmup_steps:
-        return train.lr * (update + 1) / train.warmup_steps
-    if train.lr_schedule == "constant":
-        return train.lr
-    done = (update - train.warmup_steps) / max(1, total - train.warmup_steps)
-    return train.lr * (1 + math.cos(math.pi * min(1.0, done))) / 2
-
-
-def _dropout_seed(seed: int, update: int) -> int:
-    """Masks depend on seed, update and process alone, so a resumed run draws the same ones."""
-    key = (seed, _DROPOUT, update, distributed.rank())
-    return int(np.random.SeedSequence(key).generate_state(1)[0])
+def _require_enough(dataset: Dataset) -> None:
+    if len(dataset.val) < distributed.world_size():
+        raise ValueError(
+            f"task.val_count: {len(dataset.val)} boards cannot be shared by"
+            f" {distributed.world_size()} processes; use more boards or fewer processes"
+        )

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageSequence
 
 import boardpath
 from hrm.config import RunConfig
@@ -51,7 +51,7 @@ def test_train_then_inference(script, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "Predicted board" in done.stdout and "boardpath.gif" in done.stdout
     with Image.open(tmp_path / "boardpath.gif") as gif:
-        assert gif.n_frames == 1 + 2 * 2
+        assert len(list(ImageSequence.Iterator(gif))) == 1 + 2 * 2
 
 
 def test_inference_before_any_training_uses_the_bundled_model(script, tmp_path):

@@ -8,6 +8,7 @@ from torch import nn
 import hrm.hrm as hrm_module
 from hrm.config import ModelConfig
 from hrm.hrm import HRM, State
+from hrm.layers import SwiGLU
 
 SIZE = 3
 SMALL = {"d_model": 8, "head_cnt": 2, "H_block_cnt": 1, "dropout": 0.0, "sdpa_dropout": 0.0}
@@ -114,8 +115,7 @@ def test_parameter_counts_of_the_specification(changes, count):
 
 
 def test_swiglu_width_is_not_snapped():
-    model = HRM(ModelConfig(d_model=256), 4)
-    assert model.H.blocks[0].sublayers[-1].down.in_features == int(4 * 256 * 2 / 3) == 682
+    assert SwiGLU(256, expansion=4.0).down.in_features == int(4 * 256 * 2 / 3) == 682
 
 
 @pytest.mark.parametrize(
@@ -159,8 +159,8 @@ def test_same_seed_same_weights():
 def test_initial_scales():
     torch.manual_seed(0)
     model = HRM(ModelConfig(d_model=1024, head_cnt=4, H_block_cnt=1, use_abs_pos=True), 10)
-    for tensor in (model.zH_init, model.zL_init, model.embedding.positions.weight):
-        assert tensor.std().item() == pytest.approx(1024**-0.5, rel=0.1)
+    for name in ("zH_init", "zL_init", "embedding.tokens.weight", "embedding.positions.weight"):
+        assert model.get_parameter(name).std().item() == pytest.approx(1024**-0.5, rel=0.1)
 
 
 def test_boards_of_another_size_are_refused():

@@ -15,7 +15,8 @@ from hrm.errors import Diverged
 from hrm.evaluation import evaluate, to_tokens
 from hrm.hrm import HRM
 from hrm.presets import PRESETS
-from hrm.training import Trainer, learning_rate
+from hrm.supervision import Learner
+from hrm.training import Trainer
 
 CPU = torch.device("cpu")
 TIMES = ("seconds", "boards_per_second")
@@ -246,7 +247,7 @@ def poison(trainer: Trainer) -> bool:
 def test_divergence_stops_the_run_and_keeps_the_last_good_state(tmp_path):
     trainer = trainer_of(tiny(), tmp_path)
     trainer.should_stop = lambda: poison(trainer)  # asked after every batch
-    with pytest.raises(Diverged, match=r"update 3, epoch 1, batch 2 of 3, boards"):
+    with pytest.raises(Diverged, match=r"update 3, boards [0-9a-f]+ .epoch 1, batch 2 of 3"):
         trainer.run()
     fresh = trainer_of(tiny(), tmp_path)
     fresh.resume()
@@ -264,22 +265,23 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path):
 
 
 def test_learning_rate_warms_up_and_follows_half_a_cosine():
+    model = HRM(tiny().model, 4)
     train = tiny(train__lr=1.0, train__warmup_steps=4, train__lr_schedule="cosine").train
-    rates = [learning_rate(train, update, 12) for update in range(12)]
+    rates = [Learner(train, model, 12).learning_rate(update) for update in range(12)]
     expected = [0.25, 0.5, 0.75, 1.0] + [(1 + math.cos(math.pi * i / 8)) / 2 for i in range(8)]
     assert rates == pytest.approx(expected)
-    constant = tiny(train__lr=1.0).train
-    assert [learning_rate(constant, update, 12) for update in (0, 11)] == [1.0, 1.0]
+    constant = Learner(tiny(train__lr=1.0).train, model, 12)
+    assert [constant.learning_rate(update) for update in (0, 11)] == [1.0, 1.0]
 
 
 def test_moving_average_is_what_is_evaluated_and_kept(tmp_path):
     trainer = trainer_of(tiny(train__ema=0.5, train__epoch_cnt=1), tmp_path)
     boards, labels = trainer.dataset.train.epoch(1, 0)
-    before = copy.deepcopy(trainer.average.state_dict())
+    before = copy.deepcopy(trainer.learner.average.state_dict())
     trainer.train_batch(to_tokens(boards, CPU), to_tokens(labels, CPU))
     name = "head.weight"
     raw = trainer.model.state_dict()[name]
-    average = trainer.average.state_dict()[name]
+    average = trainer.learner.average.state_dict()[name]
     assert not torch.equal(average, raw) and not torch.equal(average, before[name])
     trainer.save()
     saved = HRM.from_pretrained(tmp_path / "checkpoints/last").state_dict()[name]

@@ -215,13 +215,11 @@ def _going_on(folder: Path) -> str:
 
 
 def _facts(folder: Path, trainer: "Trainer") -> dict[str, str]:
-    config = trainer.config
-    updates = config.train.epoch_cnt * trainer.batch_cnt * config.train.train_segment_cnt
     hashes = (f"{name} {digest[:12]}" for name, digest in trainer.dataset.hashes.items())
     return {
         "folder": str(folder),
         "parameters": f"{trainer.model.parameter_cnt:,}",
-        "updates": f"{updates:,}, {trainer.progress.updates:,} of them done",
+        "updates": f"{trainer.update_cnt:,}, {trainer.progress.updates:,} of them done",
         "boards": ", ".join(hashes),
     }
 

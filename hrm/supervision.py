@@ -1,0 +1,127 @@
+"""Deep supervision: every segment of thought is graded, and learned from at once.
+
+For each batch the state starts anew; then, for each of `train_segment_cnt` segments: think, mean
+cross-entropy over all cells, backward, one AdamW update, and the state is cut from the graph.
+"""
+
+import copy
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hrm import distributed
+from hrm.config import TrainConfig
+from hrm.data import content_hash
+from hrm.errors import Diverged
+from hrm.evaluation import cross_entropy, to_boards
+from hrm.hrm import HRM, State
+
+# What a random stream is for; `data.py` has its own, see there.
+_DROPOUT = 5
+
+
+class Learner:
+    """A model, its optimizer and, if asked for, the moving average of its weights.
+
+    Args:
+        config: resolved (see `distributed.resolve`).
+        model: to train, on its device.
+        update_cnt: optimizer updates of the whole run, for the learning rate's schedule.
+    """
+
+    def __init__(self, config: TrainConfig, model: HRM, update_cnt: int):
+        self.config, self.model, self.update_cnt = config, model, update_cnt
+        self.average = copy.deepcopy(model) if config.ema else model
+        self._segment = torch.compile(model) if config.compile else model
+        self.optimizer = torch.optim.AdamW(
+            [p for p in model.parameters() if p.requires_grad],
+            lr=config.lr,
+            weight_decay=config.weight_decay,
+            fused=True,
+        )
+
+    def learn(self, tokens: Tensor, targets: Tensor, updates: int) -> float:
+        """One batch: `train_segment_cnt` segments, an update after each.
+
+        Args:
+            tokens: ``(B, S)`` input codes.
+            targets: ``(B, S)`` label codes.
+            updates: made so far.
+
+        Returns:
+            The loss, averaged over the segments.
+
+        Raises:
+            Diverged: if it is not finite; that update is not made.
+        """
+        parts = self._own_parts(tokens, targets)
+        states = [self.model.initial_state(len(x)) for x, _, _ in parts]
+        total = 0.0
+        for update in range(updates, updates + self.config.train_segment_cnt):
+            torch.manual_seed(_dropout_seed(self.config.seed, update))
+            loss = 0.0
+            for i, (x, y, share) in enumerate(parts):
+                states[i], part_loss = self._backward(states[i], x, y, share)
+                loss += part_loss
+            (loss,) = distributed.sum_numbers(loss)
+            if not math.isfinite(loss):
+                boards = content_hash(to_boards(tokens))[:12]
+                raise Diverged(f"the loss is not finite at update {update + 1}, boards {boards}")
+            self._update(update)
+            total += loss
+        return total / self.config.train_segment_cnt
+
+    def learning_rate(self, update: int) -> float:
+        """Of an update, from 0: linear warm-up, then constant or half a cosine down to 0."""
+        config = self.config
+        if update < config.warmup_steps:
+            return config.lr * (update + 1) / config.warmup_steps
+        if config.lr_schedule == "constant":
+            return config.lr
+        after = max(1, self.update_cnt - config.warmup_steps)
+        done = min(1.0, (update - config.warmup_steps) / after)
+        return config.lr * (1 + math.cos(math.pi * done)) / 2
+
+    def _own_parts(self, tokens: Tensor, targets: Tensor) -> list[tuple[Tensor, Tensor, float]]:
+        """This process's micro-batches, each with its share of the whole batch."""
+        mine = slice(distributed.rank(), None, distributed.world_size())
+        x, y = tokens[mine], targets[mine]
+        if not len(x):
+            # A batch with fewer boards than processes: without weight, but with all gradients.
+            return [(tokens[:1], targets[:1], 0.0)]
+        size = self.config.micro_batch
+        return [
+            (a, b, len(a) / len(tokens)) for a, b in zip(x.split(size), y.split(size), strict=True)
+        ]
+
+    def _backward(self, state: State, x: Tensor, y: Tensor, share: float) -> tuple[State, float]:
+        with distributed.autocast(self.config):
+            state, logits = self._segment(state, x)
+            loss = cross_entropy(logits, y) * share
+        loss.backward()
+        return state.detach(), loss.item()
+
+    def _update(self, update: int) -> None:
+        distributed.sum_gradients(self.model.parameters())
+        if self.config.grad_clip:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.grad_clip)
+        self.optimizer.param_groups[0]["lr"] = self.learning_rate(update)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        if self.config.ema:
+            self._move_average(update + 1)
+
+    @torch.no_grad()
+    def _move_average(self, updates: int) -> None:
+        # The first updates count for more, or the random start would linger in the average.
+        decay = min(self.config.ema, (1 + updates) / (10 + updates))
+        for average, new in zip(self.average.parameters(), self.model.parameters(), strict=True):
+            average.lerp_(new, 1 - decay)
+
+
+def _dropout_seed(seed: int, update: int) -> int:
+    """Masks depend on seed, update and process alone, so a resumed run draws the same ones."""
+    key = (seed, _DROPOUT, update, distributed.rank())
+    return int(np.random.SeedSequence(key).generate_state(1)[0])

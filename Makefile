@@ -6,13 +6,20 @@ BIN := $(VENV)/bin
 # The CPU build where the index offers one; a plain `torch` can pull gigabytes of CUDA libraries.
 TORCH := torch==2.13.0
 
-.PHONY: demo test lint types clean
+.PHONY: demo test lint types soak bench clean
 
 demo: $(VENV)/.installed  ## solve a fresh random board with the bundled model
 	@$(BIN)/hrm solve --gif thinking.gif
 
 test: $(VENV)/.installed-dev lint types  ## lint, types and tests
 	$(BIN)/pytest -n 2
+
+soak: $(VENV)/.installed-dev  ## the long version of the reliability tests
+	HRM_SOAK=1 $(BIN)/pytest -n 2 -q -rA tests/test_kills.py tests/test_faults.py tests/test_fuzz.py \
+	    tests/test_distributed.py
+
+bench: $(VENV)/.installed  ## how long starting takes
+	$(BIN)/python benchmarks/startup.py
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -10,9 +10,8 @@ boards and saves an animated GIF of the steps.
 
 import argparse
 
-from hrm import runs
+from hrm import launch, runs
 from hrm.cli import app, errors_as_exit_codes
-from hrm.commands.train import start
 from hrm.config import ModelConfig, RunConfig, TaskConfig, TrainConfig
 from hrm.presets import DEFAULT_MODEL
 
@@ -64,7 +63,7 @@ def main() -> None:
         if arguments.mode == "train":
             task, model = get_config()
             config = RunConfig(task=task, model=model, train=get_train_config())
-            start(runs.default_folder(NAME), config)
+            launch.start(runs.default_folder(NAME), config)
         else:
             app(["solve", "--model", arguments.model or newest_model(), "--gif", f"{NAME}.gif"],
                 standalone_mode=False)  # fmt: skip

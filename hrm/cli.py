@@ -18,9 +18,9 @@ from hrm.commands.data import data
 from hrm.commands.evaluate import evaluate
 from hrm.commands.info import info
 from hrm.commands.solve import solve
-from hrm.commands.train import Stopped, train
+from hrm.commands.train import train
 from hrm.config import explain
-from hrm.errors import WorkFailed
+from hrm.errors import Stopped, WorkFailed
 
 _FAILED, _WRONG_INPUT = 1, 2
 _BEYOND_THE_USER = (errno.ENOSPC, errno.EDQUOT, errno.EIO)

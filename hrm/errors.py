@@ -1,4 +1,4 @@
-"""The one kind of failure that is not the user's input: the work itself. Exit code 1.
+"""Failures that are not the user's input: the work itself (exit code 1), or a stop on request.
 
 What a user can mend is a `ValueError` (or an `OSError`) instead: exit code 2.
 """
@@ -10,3 +10,11 @@ class WorkFailed(RuntimeError):
 
 class Diverged(WorkFailed):
     """A training loss is no longer a number."""
+
+
+class Stopped(Exception):
+    """A signal asked the work to stop; it is saved and can go on. Exit code 128 + the signal."""
+
+    def __init__(self, message: str, signal: int):
+        super().__init__(message)
+        self.signal = signal

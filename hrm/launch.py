@@ -1,0 +1,155 @@
+"""Start a run in its folder, or go on with it, showing progress: what `hrm train` does."""
+
+import signal
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+from hrm import distributed, runs
+from hrm.config import RunConfig
+from hrm.data import Dataset, load_dataset
+from hrm.display import TrainingDisplay, run_summary
+from hrm.errors import Stopped
+from hrm.hrm import HRM
+from hrm.interrupts import Interrupts
+from hrm.tracking import Reporters, Tracker, make_tracker
+from hrm.training import Trainer
+
+
+def start(folder: Path, config: RunConfig, track: Tracker | None = None) -> None:
+    """Train in a new run folder, showing progress.
+
+    Args:
+        folder: of the run; must not hold one yet.
+        config: what to train on what.
+        track: "tensorboard", "wandb" or None.
+
+    Raises:
+        ValueError: if the folder is taken, or the config cannot be used here.
+        Stopped: if a signal stopped it; it is saved.
+        Diverged: if the loss is no longer a number.
+        OSError: if the folder cannot be written.
+    """
+    _require_free(folder)
+    config = config.model_copy(update={"train": distributed.resolve(config.train)})
+    model = _model_to_start_from(config)
+    dataset = load_dataset(config.task)
+    with _held(folder), distributed.process_group(config.train.device):
+        _require_free(folder)
+        if distributed.is_main():
+            runs.create(folder, config, dataset)
+        _run(folder, config, dataset, track, model=model)
+
+
+def resume(
+    folder: Path,
+    asked: RunConfig | None = None,
+    accept_changes: bool = False,
+    track: Tracker | None = None,
+) -> None:
+    """Go on with the run in a folder, showing progress.
+
+    Args:
+        folder: of the run.
+        asked: the config to go on with; by default the run's own.
+        accept_changes: go on even if config or boards are not those that the run began with.
+        track: "tensorboard", "wandb" or None.
+
+    Raises:
+        ValueError: if there is no run, it is in use, or it is another than asked for.
+        Stopped, Diverged, OSError: as `start`.
+    """
+    runs.require_run(folder)
+    with _held(folder):
+        config = runs.read_config(folder)
+        if asked:
+            config = asked.model_copy(update={"train": distributed.resolve(asked.train)})
+        dataset = load_dataset(config.task)
+        with distributed.process_group(config.train.device):
+            _run(folder, config, dataset, track, resume=True, accept_changes=accept_changes)
+
+
+def _require_free(folder: Path) -> None:
+    if distributed.is_main() and runs.is_taken(folder):
+        raise ValueError(f"{folder}: already there; add --resume, or name another with --out")
+
+
+def _held(folder: Path) -> AbstractContextManager[None]:
+    """The folder's lock; of several processes the main one holds it for all."""
+    return runs.locked(folder) if distributed.is_main() else nullcontext()
+
+
+def _run(
+    folder: Path,
+    config: RunConfig,
+    dataset: Dataset,
+    track: Tracker | None,
+    model: HRM | None = None,
+    resume: bool = False,
+    accept_changes: bool = False,
+) -> None:
+    main = distributed.is_main()
+    trackers = [make_tracker(track, folder, config.model_dump())] if track and main else []
+    display = TrainingDisplay(config.train.epoch_cnt, quiet=not main)
+    with Interrupts() as interrupts:
+        trainer = Trainer(config, dataset, folder, Reporters(display, *trackers), interrupts, model)
+        for complaint in trainer.resume(accept_changes) if resume else []:
+            display.console.print(f"passed over: {complaint}")
+        if accept_changes and main:
+            runs.create(folder, config, dataset)
+        display.console.print(run_summary(config, _facts(folder, trainer)))
+        try:
+            with display:
+                trainer.run()
+        except KeyboardInterrupt:
+            words = f"stopped and saved; {_going_on(folder)}"
+            raise Stopped(words, interrupts.received or signal.SIGINT) from None
+        except OSError as error:
+            words = f"{error.strerror}; what was saved stays; {_going_on(folder)}"
+            raise OSError(error.errno, words, str(folder)) from None
+    best = folder / "checkpoints" / "best"
+    display.console.print(f"best model (lowest validation loss): {best}")
+    display.console.print(f"try it: hrm solve --model {folder}")
+
+
+def _going_on(folder: Path) -> str:
+    return f"go on with: hrm train --resume --out {folder}"
+
+
+def _facts(folder: Path, trainer: Trainer) -> dict[str, str]:
+    hashes = (f"{name} {digest[:12]}" for name, digest in trainer.dataset.hashes.items())
+    return {
+        "folder": str(folder),
+        "parameters": f"{trainer.model.parameter_cnt:,}",
+        "updates": f"{trainer.update_cnt:,}, {trainer.progress.updates:,} of them done",
+        "boards": ", ".join(hashes),
+    }
+
+
+def _model_to_start_from(config: RunConfig) -> HRM | None:
+    """The weights of `train.init_from` in the model that the config describes."""
+    if config.train.init_from is None:
+        return None
+    trained = HRM.from_pretrained(config.train.init_from)
+    if trained.board_size != config.task.board_size:
+        raise ValueError(
+            f"task.board_size: the boards are {config.task.board_size}×{config.task.board_size},"
+            f" but the model to start from works on {trained.board_size}×{trained.board_size}"
+        )
+    for key, value in config.model.model_dump().items():
+        old = getattr(trained.config, key)
+        if old != value and key not in _FREE_ON_FINE_TUNING:
+            raise ValueError(f"model.{key}: {value!r}, but the model to start from has {old!r}")
+    model = HRM(config.model, config.task.board_size)
+    model.load_state_dict(trained.state_dict())
+    return model
+
+
+_FREE_ON_FINE_TUNING = {
+    "sdpa_dropout",
+    "dropout",
+    "grad_horizon",
+    "infer_segment_cnt",
+    "H_cycle_cnt",
+    "L_cycle_cnt",
+}
+"""What may change between training and fine-tuning: everything that has no weights."""

@@ -19,6 +19,7 @@ SYMBOLS = ".#SE*"
 INPUT_SYMBOLS = SYMBOLS[:-1]
 LEGEND = ". = Floor, # = Wall, S = Start point, E = End point, * = Path"
 SMALLEST_SIZE, LARGEST_SIZE = 2, 64
+LONGEST_LINE = 10_000
 MAX_BYTES = 256 * 2**20
 
 
@@ -90,11 +91,7 @@ def _parse_board(rows: list[tuple[int, str]], source: str) -> Boards:
     board = np.empty((size, size), dtype=np.uint8)
     seen: dict[str, int] = {}
     for row, (number, line) in enumerate(rows):
-        cells = [(column, char) for column, char in enumerate(line, 1) if not char.isspace()]
-        if len(cells) != size:
-            problem = f"{len(cells)} cells in this row, but the board has {size} rows; boards are"
-            raise BoardTextError(source, number, min(len(line), LARGEST_SIZE), problem + " square")
-        for index, (column, symbol) in enumerate(cells):
+        for index, (column, symbol) in enumerate(_cells(line, size, source, number)):
             if symbol not in INPUT_SYMBOLS:
                 problem = f"unexpected {symbol!r}; expected one of {' '.join(INPUT_SYMBOLS)}"
                 raise BoardTextError(source, number, column, problem)
@@ -107,3 +104,15 @@ def _parse_board(rows: list[tuple[int, str]], source: str) -> Boards:
         if SYMBOLS[code] not in seen:
             raise BoardTextError(source, first_line, None, f"the board has no {SYMBOLS[code]}")
     return board
+
+
+def _cells(line: str, size: int, source: str, number: int) -> list[tuple[int, str]]:
+    """The cells of a row with their columns; as many as the board has rows."""
+    if len(line) > LONGEST_LINE:
+        raise BoardTextError(source, number, None, f"longer than {LONGEST_LINE:,} characters")
+    cells = [(column, symbol) for column, symbol in enumerate(line, 1) if not symbol.isspace()]
+    if len(cells) != size:
+        column, _ = cells[min(size, len(cells) - 1)]  # the first one too many, or the last
+        problem = f"{len(cells)} cells in this row, but the board has {size} rows"
+        raise BoardTextError(source, number, column, f"{problem}; boards are square")
+    return cells

@@ -1,5 +1,7 @@
 """What a person sees while a model trains: the run's settings, a progress bar, a line an epoch."""
 
+from collections.abc import Iterable
+
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -14,7 +16,6 @@ _COLUMNS = {
     "board_acc": "board acc",
     "board_acc_4x": "acc4x",
     "solved": "solved",
-    "solved_4x": "solved4x",
     "seconds": "seconds",
     "boards_per_second": "boards/s",
 }
@@ -26,7 +27,6 @@ class TrainingDisplay:
     def __init__(self, epoch_cnt: int, quiet: bool = False):
         self.epoch_cnt = epoch_cnt
         self.console = Console(quiet=quiet)
-        self._finished = 0
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -38,25 +38,22 @@ class TrainingDisplay:
         self._task = self._bar.add_task("", total=None)
 
     def __enter__(self) -> "TrainingDisplay":
-        self.console.print(
-            "  ".join(f"{title:>10}" for title in _COLUMNS.values()), style="bold", soft_wrap=True
-        )
+        self.console.print(_line(_COLUMNS.values()), style="bold", soft_wrap=True)
         self._bar.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def advance(self, phase: str, done: int, total: int) -> None:
+    def advance(self, epoch: int, phase: str, done: int, total: int) -> None:
         """See `training.Reporter`."""
-        description = f"epoch {self._finished + 1}/{self.epoch_cnt} {phase}"
+        description = f"epoch {epoch}/{self.epoch_cnt} {phase}"
         self._bar.update(self._task, description=description, completed=done, total=total)
 
     def epoch(self, row: dict[str, float]) -> None:
         """See `training.Reporter`."""
-        self._finished = int(row["epoch"])
-        cells = (f"{_number(row[key]):>10}" for key in _COLUMNS)
-        self.console.print("  ".join(cells), highlight=False, soft_wrap=True)
+        cells = (_number(row[key]) for key in _COLUMNS)
+        self.console.print(_line(cells), highlight=False, soft_wrap=True)
 
 
 def run_summary(config: RunConfig, facts: dict[str, str]) -> Table:
@@ -70,7 +67,12 @@ def run_summary(config: RunConfig, facts: dict[str, str]) -> Table:
     return table
 
 
+def _line(cells: Iterable[str]) -> str:
+    widths = (max(6, len(title)) for title in _COLUMNS.values())
+    return " ".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+
+
 def _number(value: float) -> str:
-    return (
-        str(value) if isinstance(value, int) else f"{value:.4g}" if value >= 10 else f"{value:.4f}"
-    )
+    if isinstance(value, int):
+        return str(value)
+    return f"{value:.4f}" if value < 10 else f"{value:.4g}"

@@ -8,19 +8,6 @@ _ABLATION_BASE = _SPECIFICATION.derive(
     task__board_size=20, task__train_count=2000, train__epoch_cnt=40
 )
 
-_DEBUG = _SPECIFICATION.derive(
-    task__board_size=5,
-    task__train_count=256,
-    task__val_count=64,
-    model__d_model=32,
-    model__head_cnt=2,
-    model__H_block_cnt=1,
-    model__dropout=0.0,
-    model__sdpa_dropout=0.0,
-    train__epoch_cnt=5,
-    train__lr=2e-3,
-)
-
 _DEMO = _SPECIFICATION.derive(
     task__stream=True,
     task__train_count=8192,
@@ -44,11 +31,27 @@ _DEMO = _SPECIFICATION.derive(
     train__ema=0.999,
 )
 
+_DEBUG = _DEMO.derive(
+    task__board_size=5,
+    task__stream=False,
+    task__train_count=512,
+    task__val_count=64,
+    model__d_model=32,
+    model__head_cnt=2,
+    model__H_cycle_cnt=4,
+    model__infer_segment_cnt=2,
+    train__epoch_cnt=6,
+    train__batch_size=16,
+    train__lr=5e-3,
+    train__warmup_steps=0,
+    train__ema=0.0,
+)
+
 PRESETS: dict[str, tuple[str, RunConfig]] = {
     "boardpath-10x10": ("the specification's default run: H/L, 10×10 boards", _SPECIFICATION),
     "boardpath-20x20": ("the base of its ablation study: H/L, 20×20 boards", _ABLATION_BASE),
     "demo": ("the recipe of the bundled 10×10 model", _DEMO),
-    "debug": ("5×5 boards and a tiny model, done in seconds", _DEBUG),
+    "debug": ("5×5 boards and a tiny model, done in half a minute", _DEBUG),
 }
 """What each preset is for, and its config."""
 

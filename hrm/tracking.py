@@ -14,7 +14,7 @@ class TensorboardReporter:
 
         self._writer = SummaryWriter(str(folder / "tensorboard"))
 
-    def advance(self, phase: str, done: int, total: int) -> None:
+    def advance(self, epoch: int, phase: str, done: int, total: int) -> None:
         """Nothing to mirror within an epoch."""
 
     def epoch(self, row: dict[str, float]) -> None:
@@ -32,7 +32,7 @@ class WandbReporter:
 
         self._run = wandb.init(project="hrm", name=folder.name, dir=str(folder), config=config)
 
-    def advance(self, phase: str, done: int, total: int) -> None:
+    def advance(self, epoch: int, phase: str, done: int, total: int) -> None:
         """Nothing to mirror within an epoch."""
 
     def epoch(self, row: dict[str, float]) -> None:
@@ -64,10 +64,10 @@ class Reporters:
     def __init__(self, *reporters: Any):
         self._reporters = reporters
 
-    def advance(self, phase: str, done: int, total: int) -> None:
+    def advance(self, epoch: int, phase: str, done: int, total: int) -> None:
         """Tell all of them."""
         for reporter in self._reporters:
-            reporter.advance(phase, done, total)
+            reporter.advance(epoch, phase, done, total)
 
     def epoch(self, row: dict[str, float]) -> None:
         """Tell all of them."""

@@ -28,8 +28,8 @@ from hrm.supervision import Learner
 class Reporter(Protocol):
     """Who wants to know how training goes."""
 
-    def advance(self, phase: str, done: int, total: int) -> None:
-        """`done` of `total` boards of this epoch's "train" or "validate" phase are through."""
+    def advance(self, epoch: int, phase: str, done: int, total: int) -> None:
+        """`done` of `total` boards of the epoch's "train" or "validate" phase are through."""
 
     def epoch(self, row: dict[str, float]) -> None:
         """An epoch is finished; `row` is its line of `metrics.jsonl`."""
@@ -208,7 +208,7 @@ class Trainer:
 
     def _report(self, phase: str, done: int, total: int) -> None:
         if distributed.is_main():
-            self.reporter.advance(phase, done, total)
+            self.reporter.advance(self.progress.epoch, phase, done, total)
 
     def _write_metrics(self) -> None:
         if distributed.is_main():

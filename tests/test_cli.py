@@ -92,7 +92,7 @@ def test_train_solve_evaluate_info(run, tmp_path):
     for name in ("config.yaml", "versions.json", "data.json", "metrics.jsonl"):
         assert (tmp_path / "run" / name).is_file()
     config = load_config(RunConfig(), ("run/config.yaml",))
-    assert config.train.device == "cpu" and config.train.micro_batch == 64
+    assert config.train.device == "cpu" and config.train.micro_batch == 16
 
     code, out, _ = run(
         "solve", "--model", "run", "--seed", "1", "--gif", "a.gif", "--segments", "3"
@@ -103,7 +103,7 @@ def test_train_solve_evaluate_info(run, tmp_path):
     assert ". = Floor, # = Wall, S = Start point, E = End point, * = Path" in out
     assert "3 segments" in out and "a.gif" in out
     with Image.open("a.gif") as gif:
-        assert len(list(ImageSequence.Iterator(gif))) == 1 + 3 * 2
+        assert len(list(ImageSequence.Iterator(gif))) == 1 + 3 * 4
 
     code, out, _ = run("evaluate", "--model", "run", "--segments", "1,2", "--count", "20", "--json")
     assert code == 0
@@ -162,7 +162,7 @@ def test_resuming_with_other_settings_names_each_difference(run):
         "train", "debug", *TINY, "train.lr=1e-4", "task.seed=3", "--resume", "--out", "runs/debug"
     )
     assert code == 2 and "--accept-changes" in err
-    assert "train.lr: the run has 0.002, now it is 0.0001" in err
+    assert "train.lr: the run has 0.005, now it is 0.0001" in err
     assert "task.seed: the run has 0, now it is 3" in err
 
 
@@ -178,9 +178,9 @@ def test_a_longer_run_by_accepted_changes(run, tmp_path):
 def test_an_edited_config_is_noticed(run, tmp_path):
     assert run("train", "debug", *TINY)[0] == 0
     file = tmp_path / "runs/debug/config.yaml"
-    file.write_text(file.read_text().replace("lr: 0.002", "lr: 0.003"))
+    file.write_text(file.read_text().replace("lr: 0.005", "lr: 0.003"))
     code, _, err = run("train", "debug", "--resume")
-    assert code == 2 and "train.lr: the run has 0.002, now it is 0.003" in err
+    assert code == 2 and "train.lr: the run has 0.005, now it is 0.003" in err
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -262,8 +262,8 @@ def test_info(run):
         ("train debug train.lrr=1", ["train.lrr", "perhaps you meant train.lr"]),
         ("train debug lr=1", ["perhaps you meant train.lr"]),
         ("train debug train.lr=fast", ["train.lr", "number", "'fast'"]),
-        ("train debug model.d_model=33", ["model.d_model", "33", "head_cnt 2", "d_model=36"]),
-        ("train debug model.d_model=6", ["model.d_model", "RoPE", "d_model=8"]),
+        ("train model.d_model=33", ["model.d_model", "33", "head_cnt 4", "d_model=40"]),
+        ("train model.d_model=12", ["model.d_model", "RoPE", "d_model=16"]),
         ("train debug task.wall_prob=1.5", ["task.wall_prob", "1.5"]),
         ("train debug task.board_size=100000", ["task.board_size", "64"]),
         ("train nonsense", ["nonsense", "debug"]),

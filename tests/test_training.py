@@ -14,7 +14,6 @@ from hrm.data import load_dataset
 from hrm.errors import Diverged
 from hrm.evaluation import evaluate, to_tokens
 from hrm.hrm import HRM
-from hrm.presets import PRESETS
 from hrm.supervision import Learner
 from hrm.training import Trainer
 
@@ -26,20 +25,25 @@ class Silent:
     def __init__(self):
         self.rows, self.calls = [], []
 
-    def advance(self, phase, done, total):
-        self.calls.append((phase, done, total))
+    def advance(self, epoch, phase, done, total):
+        self.calls.append((epoch, phase, done, total))
 
     def epoch(self, row):
         self.rows.append(row)
 
 
 def tiny(**changes) -> RunConfig:
-    config = PRESETS["debug"][1].derive(
+    config = RunConfig().derive(
         **{
             "task__board_size": 4,
             "task__train_count": 24,
             "task__val_count": 8,
             "model__d_model": 16,
+            "model__head_cnt": 2,
+            "model__H_block_cnt": 1,
+            "model__dropout": 0.0,
+            "model__sdpa_dropout": 0.0,
+            "train__lr": 2e-3,
             "train__batch_size": 10,
             "train__epoch_cnt": 3,
             "train__threads": 1,
@@ -211,7 +215,8 @@ def test_metrics_rows_hold_what_the_contract_names(tmp_path):
     assert all(set(row) == names for row in rows)
     assert [row["epoch"] for row in rows] == [1, 2, 3]
     assert [row["updates"] for row in rows] == [6, 12, 18]  # 3 batches, the last of 4 boards
-    assert [done for phase, done, _ in reporter.calls if phase == "train"] == [10, 20, 24] * 3
+    told = [(epoch, done) for epoch, phase, done, _ in reporter.calls if phase == "train"]
+    assert told == [(epoch, done) for epoch in (1, 2, 3) for done in (10, 20, 24)]
 
 
 def test_metrics_are_those_of_the_evaluated_model(tmp_path):

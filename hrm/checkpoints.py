@@ -20,6 +20,7 @@ from hrm import tensors
 
 FORMAT_VERSION = 1
 CURRENT, PREVIOUS = "training.safetensors", "training.previous.safetensors"
+_NEW = f"{CURRENT}.new"
 
 
 @dataclass
@@ -70,7 +71,7 @@ def save(
         named |= {f"optimizer/{index}/{key}": tensor for key, tensor in state.items()}
     content = {"format_version": FORMAT_VERSION, **identity, "progress": asdict(progress)}
     current = folder / CURRENT
-    new = folder / f"{CURRENT}.new"
+    new = folder / _NEW
     tensors.write(new, named, json.dumps(content))
     if current.exists():
         os.replace(current, folder / PREVIOUS)
@@ -102,6 +103,11 @@ class Checkpoint:
             raise ValueError(f"the checkpoint is of another model: {error}") from None
 
 
+def exist(folder: Path) -> bool:
+    """Whether `folder` holds a training state, good or damaged."""
+    return any((folder / name).exists() for name in (CURRENT, _NEW, PREVIOUS))
+
+
 def read(folder: Path) -> Checkpoint:
     """The newest good training state of a folder.
 
@@ -109,7 +115,7 @@ def read(folder: Path) -> Checkpoint:
         ValueError: if there is none, with a line for each damaged file.
     """
     complaints: list[str] = []
-    for name in (CURRENT, f"{CURRENT}.new", PREVIOUS):
+    for name in (CURRENT, _NEW, PREVIOUS):
         if not (folder / name).exists():
             continue
         try:

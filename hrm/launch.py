@@ -4,7 +4,7 @@ import signal
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from hrm import distributed, runs
+from hrm import checkpoints, distributed, runs
 from hrm.config import RunConfig
 from hrm.data import Dataset, load_dataset
 from hrm.display import TrainingDisplay, run_summary
@@ -37,7 +37,7 @@ def start(folder: Path, config: RunConfig, track: Tracker | None = None) -> None
         _require_free(folder)
         if distributed.is_main():
             runs.create(folder, config, dataset)
-        _run(folder, config, dataset, track, model=model)
+        _run(folder, config, dataset, track, model)
 
 
 def resume(
@@ -64,8 +64,11 @@ def resume(
         if asked:
             config = asked.model_copy(update={"train": distributed.resolve(asked.train)})
         dataset = load_dataset(config.task)
+        # Killed before its first checkpoint, a run begins again.
+        begun = checkpoints.exist(folder / "checkpoints" / "last") or runs.has_metrics(folder)
+        model = None if begun else _model_to_start_from(config)
         with distributed.process_group(config.train.device):
-            _run(folder, config, dataset, track, resume=True, accept_changes=accept_changes)
+            _run(folder, config, dataset, track, model, begun, accept_changes)
 
 
 def _require_free(folder: Path) -> None:

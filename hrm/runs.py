@@ -116,6 +116,11 @@ def require_same(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> None
         )
 
 
+def has_metrics(folder: Path) -> bool:
+    """Whether a run has finished an epoch."""
+    return (folder / METRICS).exists()
+
+
 def read_metrics(folder: Path) -> list[dict[str, float]]:
     """The finished epochs of a run, a row each.
 

@@ -3,7 +3,6 @@
 `make soak` sets HRM_SOAK=1 and with it the long version of those tests.
 """
 
-import contextlib
 import hashlib
 import json
 import multiprocessing
@@ -44,10 +43,8 @@ def train(folder: str, die_at: int | None = None) -> None:
         _die_at(die_at)
     config = tiny(**SETTINGS)
     trainer = Trainer(config, load_dataset(config.task), Path(folder), Silent())
-    if (Path(folder) / "checkpoints/last").is_dir():
-        # Killed before its first checkpoint was whole, a run has nothing to lose.
-        with contextlib.suppress(ValueError):
-            trainer.resume()
+    if checkpoints.exist(Path(folder) / "checkpoints/last"):
+        trainer.resume()
     trainer.run()
 
 

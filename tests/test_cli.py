@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -173,6 +174,20 @@ def test_a_longer_run_by_accepted_changes(run, tmp_path):
     assert run("train", "debug", *longer, "--resume", "--accept-changes")[0] == 0
     assert len((tmp_path / "runs/debug/metrics.jsonl").read_text().splitlines()) == 4
     assert load_config(RunConfig(), ("runs/debug/config.yaml",)).train.epoch_cnt == 4
+
+
+def test_a_run_killed_before_its_first_checkpoint_begins_again(run, tmp_path):
+    assert run("train", "debug", *TINY, "--out", "whole")[0] == 0
+    assert run("train", "debug", *TINY, "--out", "killed")[0] == 0
+    shutil.rmtree(tmp_path / "killed/checkpoints")
+    code, _, err = run("train", "--resume", "--out", "killed")
+    assert code == 2 and "no good checkpoint" in err  # there was work, so this is no fresh start
+    (tmp_path / "killed/metrics.jsonl").unlink()
+    assert run("train", "--resume", "--out", "killed")[0] == 0
+    weights = "checkpoints/best/model.safetensors"
+    assert (tmp_path / "killed" / weights).read_bytes() == (
+        tmp_path / "whole" / weights
+    ).read_bytes()
 
 
 def test_an_edited_config_is_noticed(run, tmp_path):

@@ -36,7 +36,7 @@ def _print_model(name: str) -> None:
         "board_size": str(network.board_size),
     }
     rows |= {key: str(value) for key, value in network.config.model_dump().items()}
-    history = runs.read_metrics(Path(name)) if (Path(name) / runs.METRICS).is_file() else []
+    history = runs.read_metrics(Path(name)) if runs.has_metrics(Path(name)) else []
     if history:
         best = min(history, key=lambda row: row["val_loss"])
         rows["epochs"] = str(len(history))

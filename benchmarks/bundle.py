@@ -30,10 +30,8 @@ def wilson(share: float, count: int) -> tuple[float, float]:
 def accuracy_table(model: HRM, wall_prob: float) -> tuple[str, str]:
     """A Markdown table of accuracy by segment count, and the hash of the boards."""
     boards = held_out(model.board_size, wall_prob, BOARD_CNT)
-    lines = [
-        "| segments | cell acc | board acc | 95 % | solved | 95 % |",
-        "|---|---|---|---|---|---|",
-    ]
+    titles = ("segments", "cell acc", "board acc", "95 %", "solved", "95 %")
+    lines = ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
     for count, metrics in evaluate(model, boards, SEGMENTS).items():
         cells = [f"{count}", f"{metrics.cell_acc:.4f}"]
         for share in (metrics.board_acc, metrics.solved):
@@ -43,7 +41,7 @@ def accuracy_table(model: HRM, wall_prob: float) -> tuple[str, str]:
     return "\n".join(lines), content_hash(boards)
 
 
-def card(run: Path, preset: str) -> str:
+def card(run: Path, preset: str, note: str) -> str:
     """The model card of a run's best checkpoint."""
     model, config, history = HRM.from_pretrained(run), runs.read_config(run), runs.read_metrics(run)
     best = min(history, key=lambda row: row["val_loss"])
@@ -77,14 +75,14 @@ print(solve(open("board.txt").read()))
 | data | {boards:,} boards of the endless stream, `wall_prob` {config.task.wall_prob}, in \
 {len(history)} epochs |
 | kept | epoch {best["epoch"]:.0f}, the lowest loss on {config.task.val_count} validation boards |
-| time | {minutes:.0f} minutes, evaluation included |
+| time | {minutes:.0f} minutes, evaluation included{note} |
 | machine | {versions["machine"]}, torch {versions["torch"]}, float32 |
 
 ## Accuracy
 
 On {BOARD_CNT:,} held-out boards (`hrm data generate --size {size} --wall-prob \
-{config.task.wall_prob} --count {BOARD_CNT} --seed {HELD_OUT_SEED}`, SHA-256 `{digest[:16]}…`), which
-the stream never yields; 95 % Wilson intervals over boards, one training seed. *Board acc* asks for
+{config.task.wall_prob} --count {BOARD_CNT} --seed {HELD_OUT_SEED}`, SHA-256 `{digest[:16]}…`),
+which the stream never yields; 95 % Wilson intervals over boards, one training seed. *Board acc* asks for
 the very path that the label marks, *solved* accepts any shortest path.
 
 {table}
@@ -102,9 +100,11 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("name")
     parser.add_argument("--preset", required=True)
+    parser.add_argument("--note", default="", help="to add to the time that training took")
     arguments = parser.parse_args()
     folder = hub.BUNDLED / arguments.name
-    text = card(arguments.run, arguments.preset)
+    note = arguments.note and f"; {arguments.note}"
+    text = card(arguments.run, arguments.preset, note)
     HRM.from_pretrained(arguments.run).save_pretrained(folder, model_card=text)
     print(f"{folder}\n\n{text}")
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hrm.board_text import LEGEND, format_board, parse_boards, rows_of
-from hrm.boards import PATH, Boards, Verdict, judge, label
+from hrm.boards import END, FLOOR, PATH, START, WALL, Boards, Verdict, judge, label
 from hrm.evaluation import BATCH_SIZE, to_boards, to_tokens
 from hrm.hrm import HRM, State
 from hrm.presets import DEFAULT_MODEL
@@ -116,16 +116,10 @@ def solve_all(
 
     Raises:
         ValueError: before anything is solved, naming the first board that is not of the model's
-            size.
+            size, or not a board.
     """
-    model = _model(model)
-    segments = model.config.infer_segment_cnt if segments is None else segments
-    for number, board in enumerate(boards, start=1):
-        if board.shape != (model.board_size, model.board_size):
-            raise ValueError(
-                f"board {number} is {'×'.join(map(str, board.shape))}, but this model solves"
-                f" {model.board_size}×{model.board_size} boards; see `hrm info` for others"
-            )
+    model, segments = _ready(model, segments)
+    _require_boards(boards, model.board_size)
     for start in range(0, len(boards), batch_size):
         yield from _solve_batch(np.stack(boards[start : start + batch_size]), model, segments)
 
@@ -138,8 +132,8 @@ def watch(
 
     Args and errors as for `solve`.
     """
-    model = _model(model)
-    segments = model.config.infer_segment_cnt if segments is None else segments
+    model, segments = _ready(model, segments)
+    _require_boards([board], model.board_size)
     frames = []
 
     def on_update(module: str, state: State) -> None:
@@ -169,7 +163,6 @@ def _solve_batch(boards: Boards, model: HRM, segments: int) -> Iterator[Solution
 @torch.inference_mode()
 def think(model: HRM, boards: Boards, segments: int) -> Tensor:
     """The ``(B, S, V)`` logits after so many segments."""
-    assert segments >= 1
     tokens = to_tokens(boards, next(model.parameters()).device)
     state = model.initial_state(len(boards))
     for _ in range(segments):
@@ -183,8 +176,27 @@ def _frame(logits: Tensor, segment: int, step: int) -> Frame:
     return Frame(to_boards(logits.argmax(-1))[0], probability.cpu().numpy(), segment, step)
 
 
-def _model(model: HRM | str | Path) -> HRM:
-    return model if isinstance(model, HRM) else _pretrained(str(model))
+def _ready(model: HRM | str | Path, segments: int | None) -> tuple[HRM, int]:
+    """The model, not dropping anything out, and how long it shall think."""
+    network = (model if isinstance(model, HRM) else _pretrained(str(model))).eval()
+    segments = network.config.infer_segment_cnt if segments is None else segments
+    if segments < 1:
+        raise ValueError(f"segments: {segments}; think for 1 or more")
+    return network, segments
+
+
+def _require_boards(boards: Sequence[Boards], size: int) -> None:
+    for number, board in enumerate(boards, start=1):
+        if board.shape != (size, size):
+            raise ValueError(
+                f"board {number} is {'×'.join(map(str, board.shape))}, but this model solves"
+                f" {size}×{size} boards; see `hrm info` for others"
+            )
+        if board.max() > END or [(board == code).sum() for code in (START, END)] != [1, 1]:
+            raise ValueError(
+                f"board {number}: codes are {FLOOR} floor, {WALL} wall, one {START} start and one"
+                f" {END} end"
+            )
 
 
 @functools.lru_cache(maxsize=2)

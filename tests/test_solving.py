@@ -72,6 +72,23 @@ def test_boards_of_another_size_are_refused_before_anything_is_solved(model, boa
         next(solve_all([boards[0], generate(5, 0.3, 1, 0)[0]], model))
 
 
+def test_codes_that_are_no_board_are_refused(model, boards):
+    twice = boards[0].copy()
+    twice[twice == 0] = 2
+    for board in (twice, np.full((4, 4), 4, dtype=np.uint8)):
+        with pytest.raises(ValueError, match="board 1: codes are"):
+            solve(board, model)
+    with pytest.raises(ValueError, match="segments: 0"):
+        solve(boards[0], model, segments=0)
+
+
+def test_solving_drops_nothing_out(boards):
+    noisy = HRM(ModelConfig(d_model=8, head_cnt=2, dropout=0.5), 4)
+    assert noisy.training
+    assert str(solve(boards[0], noisy).predicted) == str(solve(boards[0], noisy).predicted)
+    assert not noisy.training
+
+
 def test_solve_takes_one_board(model):
     with pytest.raises(ValueError, match="2 boards"):
         solve("S.\n.E\n\nS.\n.E", model)

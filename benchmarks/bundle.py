@@ -82,8 +82,8 @@ print(solve(open("board.txt").read()))
 
 On {BOARD_CNT:,} held-out boards (`hrm data generate --size {size} --wall-prob \
 {config.task.wall_prob} --count {BOARD_CNT} --seed {HELD_OUT_SEED}`, SHA-256 `{digest[:16]}…`),
-which the stream never yields; 95 % Wilson intervals over boards, one training seed. *Board acc* asks
-for the very path that the label marks, *solved* accepts any shortest path.
+which the stream never yields; 95 % Wilson intervals over boards, one training seed. *Board acc*
+asks for the very path that the label marks, *solved* accepts any shortest path.
 
 {table}
 

@@ -7,6 +7,7 @@ prints and decides.
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 
@@ -72,12 +73,18 @@ def resolve(train: TrainConfig) -> TrainConfig:
     """Replace every "choose for me" by a choice, once, so that a resumed run makes the same one.
 
     Raises:
-        ValueError: if the device asked for is not there.
+        ValueError: if the device, or the compiler, that it asks for is not there.
     """
+    device = pick_device(train.device).type
+    if train.compile and device == "cpu" and not any(map(shutil.which, ("c++", "g++", "clang++"))):
+        raise ValueError(
+            "train.compile: torch.compile needs a C++ compiler on CPU, and there is none here;"
+            " install g++ or set train.compile=false"
+        )
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return train.model_copy(
         update={
-            "device": pick_device(train.device).type,
+            "device": device,
             "threads": train.threads or max(1, (cores or 1) // world_size()),
             "micro_batch": min(train.micro_batch or train.batch_size, train.batch_size),
         }

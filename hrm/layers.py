@@ -73,9 +73,9 @@ class RotaryEmbedding(nn.Module):
 
     def forward(self, x: Float[Tensor, "B H S Dh"]) -> Float[Tensor, "B H S Dh"]:
         first, second = x.chunk(2, dim=-1)
-        return torch.cat(
-            [first * self.cos - second * self.sin, second * self.cos + first * self.sin], dim=-1
-        )
+        turned_first = torch.addcmul(first * self.cos, second, self.sin, value=-1)
+        turned_second = torch.addcmul(second * self.cos, first, self.sin)
+        return torch.cat([turned_first, turned_second], dim=-1)
 
 
 class SDPAttention(nn.Module):
@@ -109,9 +109,10 @@ class SDPAttention(nn.Module):
     def forward(self, x: Float[Tensor, "B S D"]) -> Float[Tensor, "B S D"]:
         batch, cells, width = x.shape
         heads = self.qkv(x).view(batch, cells, 3 * self.head_cnt, width // self.head_cnt)
-        queries, keys, values = heads.transpose(1, 2).chunk(3, dim=1)
+        turned, values = heads.transpose(1, 2).split([2 * self.head_cnt, self.head_cnt], dim=1)
         if self.rope is not None:
-            queries, keys = self.rope(queries), self.rope(keys)
+            turned = self.rope(turned)
+        queries, keys = turned.chunk(2, dim=1)
         dropout = self.dropout if self.training else 0.0
         mixed = F.scaled_dot_product_attention(queries, keys, values, dropout_p=dropout)
         return self.out(mixed.transpose(1, 2).reshape(batch, cells, width))

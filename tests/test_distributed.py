@@ -96,6 +96,13 @@ def test_wrong_input_is_said_once(tmp_path):
     assert err.count("perhaps you meant train.lr") == 1
 
 
+def test_compiling_needs_a_compiler(monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    with pytest.raises(ValueError, match=r"train\.compile: .* C\+\+ compiler"):
+        distributed.resolve(TrainConfig(compile=True))
+    distributed.resolve(TrainConfig())
+
+
 def test_choices_are_made_once():
     resolved = distributed.resolve(TrainConfig(batch_size=8, micro_batch=100))
     assert resolved.micro_batch == 8 and resolved.threads >= 1 and resolved.device == "cpu"

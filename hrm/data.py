@@ -5,7 +5,7 @@ two runs with the same seed see the same boards in the same order on every machi
 """
 
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -60,8 +60,8 @@ class TrainingSet:
 
     task: TaskConfig
     fixed: Boards | None
-    forbidden: Collection[bytes] = field(default=frozenset(), repr=False)
-    """Boards (as bytes) that the stream must not yield."""
+    forbidden: frozenset[bytes] = field(default=frozenset(), repr=False)
+    """Boards (as bytes) that must not come up: for validation, or held out."""
 
     def epoch(self, epoch: int, seed: int) -> tuple[Boards, Boards]:
         """Inputs and labels of an epoch in the order of training, ``(train_count, N, N)`` each.
@@ -77,13 +77,24 @@ class TrainingSet:
                 _random(len(self.fixed), seed, _ORDER, epoch).argsort(kind="stable")
             ]
         if self.task.augment:
-            boards = _symmetric(boards, _random(len(boards), seed, _SYMMETRY, epoch) % np.uint64(8))
+            which = _random(len(boards), seed, _SYMMETRY, epoch) % np.uint64(8)
+            boards = self._turned(boards, which)
         return boards, label(boards)
 
     def _draw(self, epoch: int) -> Boards:
         key = (self.task.seed, _STREAM, epoch)
         boards = _fresh(self.task.board_size, self.task.wall_prob, key, set(self.forbidden))
         return np.stack([next(boards) for _ in range(self.task.train_count)])
+
+    def _turned(self, boards: Boards, which: NDArray[np.uint64]) -> Boards:
+        """Each board under one of its symmetries, or as it is where that one must not come up."""
+        turned = [symmetries(board)[int(i)] for board, i in zip(boards, which, strict=True)]
+        return np.stack(
+            [
+                board if view.tobytes() in self.forbidden else view
+                for board, view in zip(boards, turned, strict=True)
+            ]
+        )
 
 
 @dataclass(frozen=True)
@@ -103,23 +114,22 @@ class Dataset:
 
 
 def load_dataset(task: TaskConfig) -> Dataset:
-    """The boards that a task names.
+    """The boards that a task names. Generated ones are never held-out boards.
 
     Raises:
         ValueError: if boards of a file cannot be used, or there are too few different boards.
     """
     if task.train_boards:
         train, val = _own_boards(task)
-        return Dataset(TrainingSet(task, train), val)
-    if not task.stream:
-        count = task.train_count + task.val_count
-        boards = generate(task.board_size, task.wall_prob, count, task.seed)
-        train, val = np.split(boards, [task.train_count])
-        return Dataset(TrainingSet(task, train), val)
-    val = generate(task.board_size, task.wall_prob, task.val_count, task.seed)
-    kept_back = _generate_at_most(task.board_size, task.wall_prob, HELD_OUT_CNT, HELD_OUT_SEED)
-    forbidden = frozenset(board.tobytes() for board in (*val, *kept_back))
-    return Dataset(TrainingSet(task, None, forbidden), val)
+        return Dataset(TrainingSet(task, train, _contents(val)), val)
+    kept_back = _contents(
+        _generate_at_most(task.board_size, task.wall_prob, HELD_OUT_CNT, HELD_OUT_SEED)
+    )
+    fresh = _fresh(task.board_size, task.wall_prob, (task.seed, _SET, 0), seen=set(kept_back))
+    count = task.val_count if task.stream else task.train_count + task.val_count
+    boards = np.stack([next(fresh) for _ in range(count)])
+    train, val = (None, boards) if task.stream else np.split(boards, [task.train_count])
+    return Dataset(TrainingSet(task, train, kept_back | _contents(val)), val)
 
 
 def own_board_size(file: str) -> int:
@@ -244,6 +254,10 @@ def _generate_at_most(size: int, wall_prob: float, count: int, seed: int) -> Boa
     return np.stack(boards)
 
 
+def _contents(boards: Boards) -> frozenset[bytes]:
+    return frozenset(board.tobytes() for board in boards)
+
+
 def _fresh(size: int, wall_prob: float, key: tuple[int, ...], seen: set[bytes]) -> Iterator[Boards]:
     """Random boards that are not in `seen`, each of which is added to it."""
     repeats = 0
@@ -264,7 +278,3 @@ def _fresh(size: int, wall_prob: float, key: tuple[int, ...], seen: set[bytes]) 
 def _random(count: int, seed: int, purpose: int, epoch: int) -> NDArray[np.uint64]:
     """Raw random numbers; unlike NumPy's distributions, their stream is guaranteed."""
     return np.random.PCG64(np.random.SeedSequence((seed, purpose, epoch))).random_raw(count)
-
-
-def _symmetric(boards: Boards, which: NDArray[np.uint64]) -> Boards:
-    return np.stack([symmetries(b)[int(i)] for b, i in zip(boards, which, strict=True)])

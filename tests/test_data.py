@@ -117,14 +117,45 @@ def test_content_hash_tells_order_size_and_codes_apart():
     assert content_hash(np.repeat(boards, 2, axis=0)[::2]) == expected
 
 
+def not_held_out(task: TaskConfig, count: int):
+    """The first `count` of a task's boards that are not held out, however many that passes over."""
+    kept_back = set(keys_of(held_out(task.board_size, task.wall_prob, HELD_OUT_CNT)))
+    boards = generate(task.board_size, task.wall_prob, 4 * count, task.seed)
+    return np.stack([b for b in boards if b.tobytes() not in kept_back][:count])
+
+
 def test_training_boards_are_the_first_part_and_disjoint_from_validation():
     dataset = load_dataset(SMALL)
-    boards = generate(4, SMALL.wall_prob, 80, 3)
+    boards = not_held_out(SMALL, 80)
+    assert (boards != generate(4, SMALL.wall_prob, 80, 3)).any()  # so small that some are held out
     assert dataset.train.fixed is not None
     np.testing.assert_array_equal(dataset.train.fixed, boards[:60])
     np.testing.assert_array_equal(dataset.val, boards[60:])
     assert not set(keys_of(dataset.train.fixed)) & set(keys_of(dataset.val))
     assert dataset.hashes == {"val": content_hash(boards[60:]), "train": content_hash(boards[:60])}
+
+
+def test_large_boards_are_simply_those_of_the_seed():
+    dataset = load_dataset(TaskConfig(board_size=8, train_count=60, val_count=20, seed=3))
+    boards = generate(8, 0.3, 80, 3)
+    np.testing.assert_array_equal(dataset.train.fixed, boards[:60])
+    np.testing.assert_array_equal(dataset.val, boards[60:])
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_augmentation_never_makes_a_validation_or_held_out_board(stream):
+    task = TaskConfig(
+        board_size=3, train_count=200, val_count=300, wall_prob=0.4, augment=True, stream=stream
+    )
+    dataset = load_dataset(task)
+    kept_back = set(keys_of(held_out(3, 0.4, HELD_OUT_CNT))) | set(keys_of(dataset.val))
+    plain = [view.tobytes() for board in dataset.val for view in symmetries(board)]
+    for epoch in (1, 2, 3):
+        inputs, _ = dataset.train.epoch(epoch, 0)
+        assert not kept_back & set(keys_of(inputs))
+        assert set(plain) & set(
+            keys_of(inputs)
+        )  # without the rule, some would be validation boards
 
 
 def test_too_few_different_boards_are_refused():
@@ -203,7 +234,7 @@ def test_stream_is_reproducible_and_depends_on_the_task_seed_only(tiny_stream):
 
 def test_stream_has_no_training_hash_and_shares_no_numbers_with_the_fixed_set(tiny_stream):
     assert tiny_stream.hashes == {"val": content_hash(tiny_stream.val)}
-    np.testing.assert_array_equal(tiny_stream.val, generate(3, TINY_STREAM.wall_prob, 100, 0))
+    np.testing.assert_array_equal(tiny_stream.val, not_held_out(TINY_STREAM, 100))
     streamed = TrainingSet(SMALL, None).epoch(1, 0)[0]
     assert len(set(keys_of(streamed)) & set(keys_of(generate(4, 0.3, 60, 3)))) < 5
 

@@ -100,10 +100,7 @@ def solve(
     Raises:
         ValueError: if the text is not one board of the model's size, or there is no such model.
     """
-    boards = parse_boards(board) if isinstance(board, str) else [board]
-    if len(boards) != 1:
-        raise ValueError(f"{len(boards)} boards given; solve takes one, solve_all takes many")
-    return next(solve_all(boards, model, segments))
+    return next(solve_all([_one_board(board)], model, segments))
 
 
 def solve_all(
@@ -125,7 +122,7 @@ def solve_all(
 
 
 def watch(
-    board: Boards, model: HRM | str | Path = DEFAULT_MODEL, segments: int | None = None
+    board: str | Boards, model: HRM | str | Path = DEFAULT_MODEL, segments: int | None = None
 ) -> list[Frame]:
     """The frames of thinking about one board: before the first update, then after each update of
     the module that answers (H), so 1 + segments × `frames_per_segment` of them.
@@ -133,6 +130,7 @@ def watch(
     Args and errors as for `solve`.
     """
     model, segments = _ready(model, segments)
+    board = _one_board(board)
     _require_boards([board], model.board_size)
     frames = []
 
@@ -183,6 +181,13 @@ def _ready(model: HRM | str | Path, segments: int | None) -> tuple[HRM, int]:
     if segments < 1:
         raise ValueError(f"segments: {segments}; think for 1 or more")
     return network, segments
+
+
+def _one_board(board: str | Boards) -> Boards:
+    boards = parse_boards(board) if isinstance(board, str) else [board]
+    if len(boards) != 1:
+        raise ValueError(f"{len(boards)} boards given; one is wanted here, solve_all takes many")
+    return boards[0]
 
 
 def _require_boards(boards: Sequence[Boards], size: int) -> None:

@@ -101,6 +101,8 @@ def test_frames_are_the_answers_after_every_h_update(model, boards):
     ]  # fmt: skip
     for segments, frame in ((1, frames[3]), (2, frames[6])):
         assert (frame.predicted == answers_one_by_one(model, boards[:1], segments)[0]).all()
+    by_text = watch(format_board(boards[0]), model, segments=2)
+    assert (by_text[-1].predicted == frames[-1].predicted).all()
     # Before any thought the state is the same in every cell, so the answer is too.
     assert len(np.unique(frames[0].predicted)) == 1
     for frame in frames:

@@ -1,4 +1,5 @@
-"""Put a run's best model into the package, with a card that says what it is and how good it is.
+"""Put a run's best model into the package, with a card that says what it is and how good it is,
+and the metrics of its training.
 
     python benchmarks/bundle.py RUN NAME --preset demo
 
@@ -8,6 +9,7 @@ Accuracy is measured on 1,000 held-out boards, which the endless stream never yi
 import argparse
 import json
 import math
+import shutil
 from pathlib import Path
 
 from hrm import HRM, evaluate, hub, runs
@@ -106,6 +108,7 @@ def main() -> None:
     note = arguments.note and f"; {arguments.note}"
     text = card(arguments.run, arguments.preset, note)
     HRM.from_pretrained(arguments.run).save_pretrained(folder, model_card=text)
+    shutil.copy(arguments.run / runs.METRICS, folder)
     print(f"{folder}\n\n{text}")
 
 

@@ -35,7 +35,7 @@ def app() -> None:
     hrm solve                          solve a random board with the bundled model
     hrm solve --boards my.txt          solve your own boards
     hrm solve --gif thinking.gif       watch the model think
-    hrm train debug                    train a tiny model in half a minute
+    hrm train debug                    train a tiny model in seconds
     hrm train demo                     train the bundled model's recipe
     hrm evaluate --model runs/demo     measure a model on 1,000 held-out boards
     """

@@ -51,7 +51,7 @@ PRESETS: dict[str, tuple[str, RunConfig]] = {
     "boardpath-10x10": ("the specification's default run: H/L, 10×10 boards", _SPECIFICATION),
     "boardpath-20x20": ("the base of its ablation study: H/L, 20×20 boards", _ABLATION_BASE),
     "demo": ("the recipe of the bundled 10×10 model", _DEMO),
-    "debug": ("5×5 boards and a tiny model, done in half a minute", _DEBUG),
+    "debug": ("5×5 boards and a tiny model, done in seconds", _DEBUG),
 }
 """What each preset is for, and its config."""
 

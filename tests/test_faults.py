@@ -36,8 +36,11 @@ def test_a_full_disk_stops_the_run_and_more_space_lets_it_go_on(tmp_path):
     if not shutil.which("unshare"):
         pytest.skip("no unshare: no filesystem can be mounted here")
     (tmp_path / "small").mkdir()
-    # Room for the run's first checkpoint, which is about 420 kB, but not for a third.
-    script = FULL_DISK.replace("SIZE", "1200k")
+    whole = subprocess.run([*COMMAND, "--out", "whole"], cwd=tmp_path, capture_output=True)
+    assert whole.returncode == 0
+    # A finished run holds two checkpoints: there is room for one, but not for the next beside it.
+    size = sum(file.stat().st_size for file in (tmp_path / "whole").rglob("*") if file.is_file())
+    script = FULL_DISK.replace("SIZE", f"{size * 3 // 4096}k")
     command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, "sh", "small"]
     done = subprocess.run([*command, *COMMAND], cwd=tmp_path, capture_output=True, text=True)
     if done.returncode == 77 or "unshare" in done.stderr:
@@ -47,8 +50,6 @@ def test_a_full_disk_stops_the_run_and_more_space_lets_it_go_on(tmp_path):
     assert first.count("\n") == 1 and "Traceback" not in first
     assert "No space left on device" in first and "--resume --out small/run" in first
 
-    whole = subprocess.run([*COMMAND, "--out", "whole"], cwd=tmp_path, capture_output=True)
-    assert whole.returncode == 0
     assert children.outcome(tmp_path / "kept") == children.outcome(tmp_path / "whole")
 
 

@@ -48,8 +48,8 @@ _DEBUG = _DEMO.derive(
 )
 
 PRESETS: dict[str, tuple[str, RunConfig]] = {
-    "boardpath-10x10": ("the specification's default run: H/L, 10×10 boards", _SPECIFICATION),
-    "boardpath-20x20": ("the base of its ablation study: H/L, 20×20 boards", _ABLATION_BASE),
+    "boardpath-10x10": ("the standard model: H/L, width 256, 10×10 boards", _SPECIFICATION),
+    "boardpath-20x20": ("the same on 20×20 boards: the base of the ablation study", _ABLATION_BASE),
     "demo": ("the recipe of the bundled 10×10 model", _DEMO),
     "debug": ("5×5 boards and a tiny model, done in seconds", _DEBUG),
 }

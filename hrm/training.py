@@ -94,8 +94,9 @@ class Trainer:
         self.progress = checkpoint.progress
         # What follows from the state is written anew, whatever became of it since.
         self._write_metrics()
+        self._write_model("last", self.learner.average)
         if self.progress.best_loss is not None:
-            self._write_best()
+            self._write_model("best", self.best)
         return checkpoint.passed_over
 
     def run(self) -> None:
@@ -125,7 +126,7 @@ class Trainer:
         if distributed.is_main():
             last, optimizer = self.folder / "checkpoints" / "last", self.learner.optimizer
             checkpoints.save(last, self._identity(), self.progress, self._models(), optimizer)
-            self.learner.average.save_pretrained(last)
+            self._write_model("last", self.learner.average)
         self._saved_at = time.monotonic()
 
     def train_batch(self, tokens: Tensor, targets: Tensor) -> float:
@@ -176,7 +177,7 @@ class Trainer:
             progress.best_loss = row["val_loss"]
             self.best.load_state_dict(self.learner.average.state_dict())
             # Before the state that knows of it: killed in between, the epoch is simply redone.
-            self._write_best()
+            self._write_model("best", self.best)
         progress.epoch, progress.batch = progress.epoch + 1, 0
         progress.loss_sum = progress.train_seconds = 0.0
         self.save()
@@ -215,9 +216,9 @@ class Trainer:
             lines = [json.dumps(row) + "\n" for row in self.progress.history]
             write_atomic(self.folder / runs.METRICS, "".join(lines))
 
-    def _write_best(self) -> None:
+    def _write_model(self, name: str, model: HRM) -> None:
         if distributed.is_main():
-            self.best.save_pretrained(self.folder / "checkpoints" / "best")
+            model.save_pretrained(self.folder / "checkpoints" / name)
 
     def _identity(self) -> dict[str, Any]:
         return {"config": self.config.model_dump(), "hashes": self.dataset.hashes}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from test_training import Silent, tiny
 
-from hrm import checkpoints, tensors
+from hrm import checkpoints, runs, tensors
 from hrm.data import load_dataset
 from hrm.training import Trainer
 
@@ -43,9 +43,10 @@ def train(folder: str, die_at: int | None = None) -> None:
         _die_at(die_at)
     config = tiny(**SETTINGS)
     trainer = Trainer(config, load_dataset(config.task), Path(folder), Silent())
-    if checkpoints.exist(Path(folder) / "checkpoints/last"):
-        trainer.resume()
-    trainer.run()
+    with runs.locked(Path(folder)):
+        if checkpoints.exist(Path(folder) / "checkpoints/last"):
+            trainer.resume()
+        trainer.run()
 
 
 def _die_at(count: int) -> None:

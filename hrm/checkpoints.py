@@ -137,7 +137,16 @@ def _parse(path: Path, text: str) -> tuple[Progress, dict[str, Any]]:
                 f"{path}: written in format {version}, but this version of hrm reads"
                 f" {FORMAT_VERSION}; go on with the version in versions.json"
             )
-        return Progress(**content.pop("progress")), content
+        progress = Progress(**content.pop("progress"))
+        counts = (progress.epoch, progress.batch, progress.updates)
+        numbers = (progress.loss_sum, progress.train_seconds, progress.best_loss or 0.0)
+        if not all(type(count) is int and count >= 0 for count in counts):
+            raise TypeError
+        if not all(isinstance(number, int | float) for number in numbers):
+            raise TypeError
+        if not all(isinstance(row, dict) for row in progress.history):
+            raise TypeError
+        return progress, content
     except (KeyError, TypeError, AttributeError, json.JSONDecodeError):
         raise ValueError(f"{path}: damaged: not a training state") from None
 
@@ -152,5 +161,9 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, named: dict[str, Tensor
     for key, tensor in named.items():
         index, _, name = key.partition("/")
         state.setdefault(int(index), {})[name] = tensor
+    parameters = optimizer.param_groups[0]["params"]
+    for index, values in state.items():
+        if not 0 <= index < len(parameters) or values["exp_avg"].shape != parameters[index].shape:
+            raise ValueError(f"optimizer state {index} does not fit its parameter")
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})

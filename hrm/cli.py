@@ -70,6 +70,10 @@ def errors_as_exit_codes() -> Iterator[None]:
         _fail("interrupted", 128 + signal.SIGINT)
     except WorkFailed as error:
         _fail(str(error), _FAILED)
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and "memory" not in str(error).lower():
+            raise
+        _fail("out of memory; lower train.batch_size or set train.micro_batch", _FAILED)
     except ValidationError as error:
         _fail("\n".join(explain(error)), _WRONG_INPUT)
     except ValueError as error:

@@ -20,6 +20,8 @@ Probability = Annotated[float, Field(ge=0, lt=1)]
 MAX_WIDTH = 8192
 MAX_PARAMETERS = 1_000_000_000
 MAX_CONFIG_BYTES = 2**16
+MAX_BOARD_BYTES = 2**33
+MAX_STEPS = 10_000
 
 HELD_OUT_SEED = 2**31 - 1
 """The `task.seed` of boards that no run trains on; report test results on them."""
@@ -60,7 +62,7 @@ class TaskConfig(Section):
     """Show each board, each epoch, under a random one of the square's eight symmetries, with the
     label computed anew (the rule that picks one of several shortest paths is not symmetric)."""
     train_boards: str | None = None
-    """A file of your own training boards; sets `board_size` and `train_count`."""
+    """A file of your own training boards; sets `train_count`, and as a flag `board_size` too."""
     val_boards: str | None = None
     """A file of your own validation boards; without it, the last tenth of `train_boards`."""
 
@@ -72,8 +74,12 @@ class TaskConfig(Section):
             raise ValueError("val_boards: needs train_boards; name both files or neither")
         if self.train_boards and self.stream:
             raise ValueError("stream: boards of a file cannot stream; set stream=false")
-        if not self.stream and (self.train_count + self.val_count) * self.board_size**2 > 2**31:
-            raise ValueError("train_count: these boards would take over 2 GiB; use stream=true")
+        # With its label and as tokens, a cell takes 18 bytes.
+        if (self.train_count + self.val_count) * self.board_size**2 * 18 > MAX_BOARD_BYTES:
+            raise ValueError(
+                f"train_count: {self.train_count} boards of this size would take over 8 GiB of"
+                " memory an epoch; use fewer, and more epochs"
+            )
         return self
 
 
@@ -171,6 +177,11 @@ class ModelConfig(Section):
             raise ValueError(
                 f"d_model: {self.d_model} with {blocks} blocks makes {weights:,.0f} weights; up to"
                 f" {MAX_PARAMETERS:,} are allowed, so make the model smaller"
+            )
+        if self.step_cnt > MAX_STEPS:
+            raise ValueError(
+                f"H_cycle_cnt: {self.H_cycle_cnt} × L_cycle_cnt {self.L_cycle_cnt} makes"
+                f" {self.step_cnt:,} steps a segment; up to {MAX_STEPS:,} are allowed"
             )
         if self.grad_step_cnt > self.step_cnt:
             raise ValueError(

@@ -42,9 +42,10 @@ def held_out(size: int, wall_prob: float, count: int) -> Boards:
     Raises:
         ValueError: if more than `HELD_OUT_CNT` are asked for; no more are kept back.
     """
-    if count > HELD_OUT_CNT:
-        raise ValueError(f"count {count}: only {HELD_OUT_CNT} boards are held out")
-    return generate(size, wall_prob, count, HELD_OUT_SEED)
+    boards = _held_out(size, wall_prob, min(count, HELD_OUT_CNT))
+    if count > len(boards):
+        raise ValueError(f"count {count}: only {len(boards)} boards of this size are held out")
+    return boards
 
 
 def content_hash(boards: Boards) -> str:
@@ -122,9 +123,7 @@ def load_dataset(task: TaskConfig) -> Dataset:
     if task.train_boards:
         train, val = _own_boards(task)
         return Dataset(TrainingSet(task, train, _contents(val)), val)
-    kept_back = _contents(
-        _generate_at_most(task.board_size, task.wall_prob, HELD_OUT_CNT, HELD_OUT_SEED)
-    )
+    kept_back = _contents(_held_out(task.board_size, task.wall_prob, HELD_OUT_CNT))
     fresh = _fresh(task.board_size, task.wall_prob, (task.seed, _SET, 0), seen=set(kept_back))
     count = task.val_count if task.stream else task.train_count + task.val_count
     boards = np.stack([next(fresh) for _ in range(count)])
@@ -241,17 +240,19 @@ def symmetries(board: Boards) -> list[Boards]:
     return [np.rot90(b, turns).copy() for b in (board, board.T) for turns in range(4)]
 
 
-def _generate_at_most(size: int, wall_prob: float, count: int, seed: int) -> Boards:
-    """Like `generate`, but fewer boards where there are not `count` different ones."""
+def _held_out(size: int, wall_prob: float, count: int) -> Boards:
+    """Up to `count` held-out boards; never more than half of those there are."""
     boards: list[Boards] = []
+    # Only tiny or empty boards are so few that holding some back could leave none.
+    scarce = size <= 5 or wall_prob < 0.01
     try:
-        fresh = _fresh(size, wall_prob, (seed, _SET, 0), seen=set())
-        while len(boards) < count:
+        fresh = _fresh(size, wall_prob, (HELD_OUT_SEED, _SET, 0), seen=set())
+        while len(boards) < (2 * HELD_OUT_CNT if scarce else count):
             boards.append(next(fresh))
     except ValueError:
         if not boards:
             raise
-    return np.stack(boards)
+    return np.stack(boards[: min(count, len(boards) // 2 if scarce else count)])
 
 
 def _contents(boards: Boards) -> frozenset[bytes]:

@@ -26,7 +26,7 @@ class TrainingDisplay:
 
     def __init__(self, epoch_cnt: int, quiet: bool = False):
         self.epoch_cnt = epoch_cnt
-        self.console = Console(quiet=quiet)
+        self.console = Console(quiet=quiet, markup=False)
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),

@@ -12,6 +12,10 @@ class Diverged(WorkFailed):
     """A training loss is no longer a number."""
 
 
+class SavedAndStopped(KeyboardInterrupt):
+    """Training was asked to stop, and has saved itself."""
+
+
 class Stopped(Exception):
     """A signal asked the work to stop; it is saved and can go on. Exit code 128 + the signal."""
 

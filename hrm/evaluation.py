@@ -53,9 +53,14 @@ def evaluate(
 
     Returns:
         Metrics by segment count, ascending.
+
+    Raises:
+        ValueError: if no segment count is given, or one below 1.
     """
     labels = label(boards) if labels is None else labels
     counts = sorted(set(segments))
+    if not counts or counts[0] < 1:
+        raise ValueError(f"segments: {list(segments)}; give counts of 1 or more")
     sums: dict[int, NDArray[np.float64]] = {count: np.zeros(4) for count in counts}
     model.eval()
     for start in range(0, len(boards), batch_size):

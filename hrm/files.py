@@ -1,6 +1,7 @@
 """Atomic files: a reader sees the old content or the new, never a half."""
 
 import contextlib
+import errno
 import os
 from pathlib import Path
 
@@ -46,6 +47,8 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     Raises:
         OSError: if the folder cannot be made or written.
     """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "is a folder, not a file", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.new")
     data = content.encode() if isinstance(content, str) else content

@@ -22,8 +22,9 @@ Parameters (`ModelConfig`; names and defaults live there, a test keeps this list
     H_cycle_cnt         H updates a segment.
     L_cycle_cnt         L updates before each H update.
     learnable_z_init    Whether the initial states are parameters. They learn wherever the gradient
-                        horizon reaches the first step of the first segment; elsewhere, and when
-                        false, they keep their random values, N(0, 1/√d_model).
+                        horizon reaches a step that still reads them, in the first segment;
+                        elsewhere, and when false, they keep their random values,
+                        N(0, 1/√d_model).
     use_rope            Rotary positions in attention, counted along the flattened board.
     rope_2d             Rotary positions counted by row and by column instead.
     use_abs_pos         Learned positions, added to the token embedding. Works with or without RoPE.

@@ -45,10 +45,10 @@ def find_model(name_or_folder: str | Path, **download: Any) -> Path:
         return BUNDLED / name
     folder = Path(name)
     if folder.is_dir():
-        best = folder / "checkpoints" / "best"
-        found = best if best.is_dir() else folder
-        if (found / CONFIG).is_file():
-            return found
+        checkpoints = folder / "checkpoints"
+        for found in (checkpoints / "best", checkpoints / "last", folder):
+            if (found / CONFIG).is_file():
+                return found
         raise ValueError(f"model {name}: the folder has no {CONFIG}; name a model or run folder")
     # A name like `runs/demo` beside an existing folder `runs` is a missing run, not a repository.
     if _REPOSITORY.match(name) and not folder.parent.is_dir():
@@ -65,10 +65,7 @@ def read_config(folder: Path) -> tuple[ModelConfig, int]:
         ValueError: naming the file and what is wrong in it.
     """
     file = folder / CONFIG
-    try:
-        content = json.loads(read_text(file, MAX_CONFIG_BYTES))
-    except (json.JSONDecodeError, RecursionError):
-        raise ValueError(f"{file}: damaged: not JSON") from None
+    content = _read_json(file)
     try:
         version, board_size = content.get("format_version", FORMAT_VERSION), content["board_size"]
         config = ModelConfig.model_validate(content["model"])
@@ -101,7 +98,7 @@ def read_weights(folder: Path, expected: dict[str, tuple[int, ...]]) -> dict[str
             )
         if not weights[name].is_floating_point():
             raise ValueError(f"{file}: {name} holds {weights[name].dtype}, expected floats")
-    if sealed_config and sealed_config != _describe(*read_config(folder)):
+    if sealed_config and json.loads(sealed_config) != _read_json(folder / CONFIG):
         raise ValueError(f"{folder / CONFIG}: damaged or edited: not what {WEIGHTS} was saved with")
     return weights
 
@@ -131,6 +128,13 @@ def _describe(config: ModelConfig, board_size: int) -> str:
         "model": config.model_dump(),
     }
     return json.dumps(content, indent=2) + "\n"
+
+
+def _read_json(file: Path) -> Any:
+    try:
+        return json.loads(read_text(file, MAX_CONFIG_BYTES))
+    except (json.JSONDecodeError, RecursionError):
+        raise ValueError(f"{file}: damaged: not JSON") from None
 
 
 def _plain_card(config: ModelConfig, board_size: int, weights: dict[str, Tensor]) -> str:

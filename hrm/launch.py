@@ -6,9 +6,9 @@ from pathlib import Path
 
 from hrm import checkpoints, distributed, runs
 from hrm.config import RunConfig
-from hrm.data import Dataset, load_dataset
+from hrm.data import Dataset, fit_to_own_boards, load_dataset
 from hrm.display import TrainingDisplay, run_summary
-from hrm.errors import Stopped
+from hrm.errors import SavedAndStopped, Stopped
 from hrm.hrm import HRM
 from hrm.interrupts import Interrupts
 from hrm.tracking import Reporters, Tracker, make_tracker
@@ -63,6 +63,8 @@ def resume(
         config = runs.read_config(folder)
         if asked:
             config = asked.model_copy(update={"train": distributed.resolve(asked.train)})
+        if accept_changes and config.task.train_boards:
+            config = config.model_copy(update={"task": fit_to_own_boards(config.task)})
         dataset = load_dataset(config.task)
         # Killed before its first checkpoint, a run begins again.
         begun = checkpoints.exist(folder / "checkpoints" / "last") or runs.has_metrics(folder)
@@ -103,7 +105,7 @@ def _run(
         try:
             with display:
                 trainer.run()
-        except KeyboardInterrupt:
+        except SavedAndStopped:
             words = f"stopped and saved; {_going_on(folder)}"
             raise Stopped(words, interrupts.received or signal.SIGINT) from None
         except OSError as error:

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from hrm.config import ConfigError, RunConfig, load_config
+from hrm.config import ConfigError, RunConfig, load_config, validate
 from hrm.data import Dataset
 from hrm.files import write_atomic
 
@@ -106,6 +106,8 @@ def require_same(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> None
     Raises:
         ConfigError: with a line for each difference.
     """
+    # Keys that are newer than the run have their defaults there.
+    old = {**old, "config": validate(old["config"]).model_dump()}
     differences = [
         f"{key}: the run has {before!r}, now it is {after!r}"
         for key, before, after in _differences(_flat(old), _flat(new))
@@ -130,11 +132,14 @@ def read_metrics(folder: Path) -> list[dict[str, float]]:
     """
     file = folder / METRICS
     try:
-        return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        if all(isinstance(v, int | float) for row in rows for v in (*row.values(), row["epoch"])):
+            return rows
     except OSError as error:
         raise ValueError(f"{file}: {error.strerror}") from None
-    except ValueError:
-        raise ValueError(f"{file}: damaged: a line is not JSON") from None
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
+        pass
+    raise ValueError(f"{file}: damaged: each line should be an epoch's numbers")
 
 
 def describe_data(config: RunConfig, dataset: Dataset) -> dict[str, Any]:
@@ -197,4 +202,6 @@ def _try_lock(descriptor: int) -> bool:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError:  # a filesystem without locks
+        return True
     return True

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hrm import hub
 from hrm.board_text import LEGEND, format_board, parse_boards, rows_of
 from hrm.boards import END, FLOOR, PATH, START, WALL, Boards, Verdict, judge, label
 from hrm.evaluation import BATCH_SIZE, to_boards, to_tokens
@@ -176,7 +177,10 @@ def _frame(logits: Tensor, segment: int, step: int) -> Frame:
 
 def _ready(model: HRM | str | Path, segments: int | None) -> tuple[HRM, int]:
     """The model, not dropping anything out, and how long it shall think."""
-    network = (model if isinstance(model, HRM) else _pretrained(str(model))).eval()
+    if not isinstance(model, HRM):
+        bundled = str(model) in hub.bundled_models()
+        model = _bundled(str(model)) if bundled else HRM.from_pretrained(model)
+    network = model.eval()
     segments = network.config.infer_segment_cnt if segments is None else segments
     if segments < 1:
         raise ValueError(f"segments: {segments}; think for 1 or more")
@@ -187,7 +191,7 @@ def _one_board(board: str | Boards) -> Boards:
     boards = parse_boards(board) if isinstance(board, str) else [board]
     if len(boards) != 1:
         raise ValueError(f"{len(boards)} boards given; one is wanted here, solve_all takes many")
-    return boards[0]
+    return np.asarray(boards[0])
 
 
 def _require_boards(boards: Sequence[Boards], size: int) -> None:
@@ -197,7 +201,9 @@ def _require_boards(boards: Sequence[Boards], size: int) -> None:
                 f"board {number} is {'×'.join(map(str, board.shape))}, but this model solves"
                 f" {size}×{size} boards; see `hrm info` for others"
             )
-        if board.max() > END or [(board == code).sum() for code in (START, END)] != [1, 1]:
+        if not np.isin(board, (FLOOR, WALL, START, END)).all() or [
+            (board == code).sum() for code in (START, END)
+        ] != [1, 1]:
             raise ValueError(
                 f"board {number}: codes are {FLOOR} floor, {WALL} wall, one {START} start and one"
                 f" {END} end"
@@ -205,5 +211,5 @@ def _require_boards(boards: Sequence[Boards], size: int) -> None:
 
 
 @functools.lru_cache(maxsize=2)
-def _pretrained(name: str) -> HRM:
+def _bundled(name: str) -> HRM:
     return HRM.from_pretrained(name)

@@ -41,7 +41,8 @@ def read(path: Path) -> tuple[dict[str, Tensor], str]:
     try:
         with safe_open(path, framework="pt") as file:
             seal = _read_seal(file.metadata() or {})
-            named = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            # Clones, because what is read is a view of the file, which may be replaced.
+            named = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
         raise ValueError(f"{path}: No such file or directory") from None
     except OSError as error:

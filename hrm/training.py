@@ -18,7 +18,7 @@ from hrm import checkpoints, distributed, runs
 from hrm.checkpoints import Progress
 from hrm.config import RunConfig
 from hrm.data import Dataset
-from hrm.errors import Diverged
+from hrm.errors import Diverged, SavedAndStopped
 from hrm.evaluation import evaluate, to_tokens
 from hrm.files import write_atomic
 from hrm.hrm import HRM
@@ -44,7 +44,7 @@ class Trainer:
         folder: of the run; checkpoints and metrics go there.
         reporter: told of progress.
         should_stop: asked between updates; when it says yes, the run saves itself and raises
-            `KeyboardInterrupt`.
+            `SavedAndStopped`.
         model: to start from (fine-tuning); by default a new one, drawn by `train.seed`.
 
     Raises:
@@ -92,9 +92,9 @@ class Trainer:
             runs.require_same(self.folder, checkpoint.identity, self._identity())
         checkpoint.restore(self._models(), self.learner.optimizer)
         self.progress = checkpoint.progress
-        # What follows from the state is written anew, whatever became of it since.
+        # All that stands in the folder is written anew, whatever became of it since.
+        self.save()
         self._write_metrics()
-        self._write_model("last", self.learner.average)
         if self.progress.best_loss is not None:
             self._write_model("best", self.best)
         return checkpoint.passed_over
@@ -104,7 +104,7 @@ class Trainer:
 
         Raises:
             Diverged: if the loss is no longer a number; the last good checkpoint stays.
-            KeyboardInterrupt: if `should_stop` says so; everything is saved.
+            SavedAndStopped: if `should_stop` says so.
             OSError: if a checkpoint cannot be written; the one before stays.
         """
         if not self.progress.updates:
@@ -121,8 +121,7 @@ class Trainer:
             Diverged: if a weight is not finite; what was saved before stays.
             OSError: if it cannot be written; what was saved before stays.
         """
-        if not all(bool(p.isfinite().all()) for p in self.model.parameters()):
-            raise Diverged(self._last_good("a weight is not finite"))
+        self._require_finite_weights()
         if distributed.is_main():
             last, optimizer = self.folder / "checkpoints" / "last", self.learner.optimizer
             checkpoints.save(last, self._identity(), self.progress, self._models(), optimizer)
@@ -158,10 +157,11 @@ class Trainer:
         if stop or save:
             self.save()
         if stop:
-            raise KeyboardInterrupt
+            raise SavedAndStopped
 
     def _finish_epoch(self) -> None:
         progress = self.progress
+        self._require_finite_weights()
         began = time.perf_counter()
         row = {"epoch": progress.epoch, "updates": progress.updates}
         row |= {"train_loss": progress.loss_sum / self.config.task.train_count}
@@ -221,14 +221,23 @@ class Trainer:
             model.save_pretrained(self.folder / "checkpoints" / name)
 
     def _identity(self) -> dict[str, Any]:
-        return {"config": self.config.model_dump(), "hashes": self.dataset.hashes}
+        return {
+            "config": self.config.model_dump(),
+            "hashes": self.dataset.hashes,
+            "processes": distributed.world_size(),
+        }
 
     def _models(self) -> dict[str, HRM]:
         average = {"average": self.learner.average} if self.config.train.ema else {}
         return {"model": self.model, **average, "best": self.best}
 
+    def _require_finite_weights(self) -> None:
+        if not all(bool(p.isfinite().all()) for p in self.model.parameters()):
+            raise Diverged(self._last_good("a weight is not finite"))
+
     def _last_good(self, problem: str) -> str:
-        where = f"epoch {self.progress.epoch}, batch {self.progress.batch + 1} of {self.batch_cnt}"
+        batch = min(self.progress.batch + 1, self.batch_cnt)
+        where = f"epoch {self.progress.epoch}, batch {batch} of {self.batch_cnt}"
         return (
             f"{problem} ({where}); the last good state stays in"
             f" {self.folder / 'checkpoints' / 'last'}; lower train.lr or set train.grad_clip=1"

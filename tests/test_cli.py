@@ -190,6 +190,42 @@ def test_a_run_killed_before_its_first_checkpoint_begins_again(run, tmp_path):
     ).read_bytes()
 
 
+def test_overrides_on_resume_change_the_run_and_nothing_else(run):
+    assert run("train", "debug", *TINY, "train.lr=1e-5", "--out", "run")[0] == 0
+    before = load_config(RunConfig(), ("run/config.yaml",))
+    code, _, err = run("train", "--resume", "--out", "run", "train.epoch_cnt=3")
+    assert code == 2 and err.count("\n") == 2
+    assert "train.epoch_cnt: the run has 2, now it is 3" in err
+    words = ["train", "--resume", "--accept-changes", "--out", "run", "train.epoch_cnt=3"]
+    assert run(*words)[0] == 0
+    after = load_config(RunConfig(), ("run/config.yaml",))
+    assert after == before.derive(train__epoch_cnt=3)
+
+
+def test_a_run_from_a_config_file_is_resumed_by_it(run, tmp_path):
+    (tmp_path / "mine.yaml").write_text("task: {board_size: 4, train_count: 32, val_count: 8}\n")
+    words = ["--config", "mine.yaml", "model.d_model=8", "train.epoch_cnt=1", "train.threads=1"]
+    assert run("train", *words)[0] == 0
+    assert (tmp_path / "runs/mine/metrics.jsonl").is_file()
+    assert run("train", "--config", "mine.yaml", "--resume")[0] == 0
+
+
+def test_brackets_in_names_are_no_markup(run):
+    code, out, err = run("train", "debug", *TINY, "--out", "a[b]c[/d]")
+    assert code == 0, err
+    assert "a[b]c[/d]" in out
+    assert run("info", "a[b]c[/d]")[0] == 0
+
+
+def test_too_little_memory_is_one_line(run, model, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate")
+
+    monkeypatch.setattr("hrm.solving.solve_all", fail)
+    code, _, err = run("solve", "--model", model)
+    assert code == 1 and err.startswith("hrm: out of memory; lower train.batch_size")
+
+
 def test_an_edited_config_is_noticed(run, tmp_path):
     assert run("train", "debug", *TINY)[0] == 0
     file = tmp_path / "runs/debug/config.yaml"

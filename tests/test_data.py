@@ -240,9 +240,16 @@ def test_stream_has_no_training_hash_and_shares_no_numbers_with_the_fixed_set(ti
 
 
 def test_stream_without_any_board_left_is_refused():
-    task = TaskConfig(board_size=2, train_count=5, val_count=5, stream=True)
+    task = TaskConfig(board_size=2, train_count=40, val_count=5, stream=True)
     with pytest.raises(ValueError, match="too few different boards"):
         load_dataset(task).train.epoch(1, 0)
+
+
+def test_the_smallest_boards_can_be_trained_on():
+    dataset = load_dataset(TaskConfig(board_size=2, train_count=10, val_count=5))
+    assert len(dataset.val) == 5 and len(held_out(2, 0.3, 22)) == 22
+    with pytest.raises(ValueError, match="only 22 boards of this size are held out"):
+        held_out(2, 0.3, 23)
 
 
 def test_symmetries_are_the_eight_of_the_square():

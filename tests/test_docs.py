@@ -12,7 +12,7 @@ from hrm.cli import app
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 PYTHON = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-COMMANDS = re.findall(r"^hrm .*$", README + (ROOT / "docs/boards.md").read_text(), re.MULTILINE)
+COMMANDS = re.findall(r"^ *(hrm .*)$", README + (ROOT / "docs/boards.md").read_text(), re.MULTILINE)
 
 
 @pytest.mark.parametrize("snippet", PYTHON)

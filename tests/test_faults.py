@@ -136,8 +136,9 @@ def test_a_checkpoint_of_another_run_is_refused(finished, tmp_path_factory):
         resumed(finished)
 
 
-def test_accepted_changes_may_not_change_the_model(finished):
-    config = tiny(model__d_model=32)
+@pytest.mark.parametrize("change", [{"model__d_model": 32}, {"model__learnable_z_init": False}])
+def test_accepted_changes_may_not_change_the_model(change, finished):
+    config = tiny(**change)
     trainer = Trainer(config, load_dataset(config.task), finished, Silent())
     with pytest.raises(ValueError, match="of another model"):
         trainer.resume(accept_changes=True)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from hrm import hub
+from hrm import hub, tensors
 from hrm.boards import VOCAB_SIZE
 from hrm.config import ModelConfig
 from hrm.hrm import HRM
@@ -95,6 +95,28 @@ def test_damaged_configs_are_named(folder, content, complaint):
     with pytest.raises(ValueError, match=complaint) as error:
         HRM.from_pretrained(folder)
     assert str(folder / hub.CONFIG) in str(error.value)
+
+
+def test_a_model_of_an_older_version_loads_when_a_new_key_has_come(folder):
+    content = json.loads((folder / hub.CONFIG).read_text())
+    del content["model"]["local_mixing"]  # as if that key were newer than the file
+    older = json.dumps(content)
+    (folder / hub.CONFIG).write_text(older)
+    weights, _ = tensors.read(folder / hub.WEIGHTS)
+    tensors.write(folder / hub.WEIGHTS, weights, older)
+    assert HRM.from_pretrained(folder).config == CONFIG
+
+
+def test_an_edited_config_is_noticed(folder):
+    file = folder / hub.CONFIG
+    file.write_text(file.read_text().replace('"infer_segment_cnt": 2', '"infer_segment_cnt": 3'))
+    with pytest.raises(ValueError, match=r"config\.json: damaged or edited"):
+        HRM.from_pretrained(folder)
+
+
+def test_a_run_without_a_best_checkpoint_yet_stands_for_its_last(model, tmp_path):
+    model.save_pretrained(tmp_path / "run" / "checkpoints" / "last")
+    assert hub.find_model(tmp_path / "run") == tmp_path / "run" / "checkpoints" / "last"
 
 
 def test_weights_of_another_model_are_refused(folder):

@@ -201,6 +201,12 @@ def test_each_difference_has_its_line(tmp_path):
     ]
 
 
+def test_a_run_of_an_older_version_goes_on_when_a_new_key_has_come(tmp_path):
+    old = identity(CONFIG)
+    del old["config"]["train"]["ema"]
+    runs.require_same(tmp_path, old, identity(CONFIG))
+
+
 def test_a_set_that_came_or_went_is_a_difference(tmp_path):
     old = identity(CONFIG)
     new = {**old, "hashes": {"val": old["hashes"]["val"]}}
@@ -218,7 +224,8 @@ def test_metrics_are_read_a_row_an_epoch(tmp_path):
 def test_missing_and_damaged_metrics_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"metrics\.jsonl: No such file"):
         runs.read_metrics(tmp_path)
-    for content in (b'{"epoch": 1}\n{"epo', b"\xff\xfe"):
+    rows = (b'{"lr": 1}', b'{"epoch": "1"}', b"[]", b"1", b'{"epoch": 1}\n{"epo', b"\xff\xfe")
+    for content in rows:
         (tmp_path / runs.METRICS).write_bytes(content)
         with pytest.raises(ValueError, match=r"metrics\.jsonl: damaged"):
             runs.read_metrics(tmp_path)

@@ -140,6 +140,12 @@ def test_evaluated_loss_is_averaged_over_segments(model, boards):
     assert evaluate(model, boards, [3])[3].loss == pytest.approx(float(sum(losses)) / 3, rel=1e-5)
 
 
+@pytest.mark.parametrize("segments", [[], [0], [2, -1]])
+def test_evaluation_needs_segments(model, boards, segments):
+    with pytest.raises(ValueError, match="segments: "):
+        evaluate(model, boards, segments)
+
+
 def test_evaluation_leaves_no_gradient_behind(model, boards):
     evaluate(model, boards, [1])
     assert all(p.grad is None for p in model.parameters())

@@ -260,6 +260,15 @@ def test_divergence_stops_the_run_and_keeps_the_last_good_state(tmp_path):
     assert torch.isfinite(fresh.model.head.weight).all()
 
 
+def test_an_epoch_that_ends_in_divergence_leaves_no_best_model(tmp_path):
+    trainer = trainer_of(tiny(), tmp_path)
+    asked = iter(range(1, 100))
+    trainer.should_stop = lambda: next(asked) == 3 and poison(trainer)  # after the last batch
+    with pytest.raises(Diverged, match=r"a weight is not finite .epoch 1, batch 3 of 3"):
+        trainer.run()
+    assert not (tmp_path / "checkpoints/best").exists()
+
+
 def test_weights_that_are_not_finite_are_never_saved(tmp_path):
     trainer = trainer_of(tiny(), tmp_path)
     trainer.save()

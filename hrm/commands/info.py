@@ -1,5 +1,6 @@
 """`hrm info`: this installation, a model, or a run."""
 
+import math
 from pathlib import Path
 
 import click
@@ -38,17 +39,17 @@ def _print_model(name: str) -> None:
     rows |= {key: str(value) for key, value in network.config.model_dump().items()}
     history = runs.read_metrics(Path(name)) if runs.has_metrics(Path(name)) else []
     if history:
-        best = min(history, key=lambda row: row["val_loss"])
+        best = min(history, key=lambda row: row.get("val_loss", math.inf))
         rows["epochs"] = str(len(history))
         rows |= {f"best epoch: {key}": f"{value:g}" for key, value in best.items()}
     _print_rows(rows)
 
 
 def _print_rows(rows: dict[str, str]) -> None:
-    from rich import print as show
+    from rich.console import Console
     from rich.table import Table
 
     table = Table(show_header=False)
     for name, value in rows.items():
         table.add_row(name, value)
-    show(table)
+    Console(markup=False).print(table)

@@ -50,7 +50,7 @@ def solve(
     from hrm.solving import solve_all
 
     network = HRM.from_pretrained(model)
-    if boards:
+    if boards is not None:
         chosen = read_boards(boards)
     else:
         seed = secrets.randbelow(2**31 - 1) if seed is None else seed

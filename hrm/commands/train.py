@@ -46,18 +46,21 @@ def train(
         "train.init_from": init_from,
     }
     flags = {key: value for key, value in flags.items() if value}
-    asked = None
-    if preset or overrides or files or flags or not resume:
-        asked = _config(preset or DEFAULT_PRESET, flags, files, overrides)
+    base = PRESETS[preset or DEFAULT_PRESET][1]
+    if not resume:
+        # Wrong settings are answered before torch is imported.
+        config = _config(base, flags, files, overrides)
 
     from hrm import launch, runs
 
-    if asked and not resume:
-        launch.start(out or runs.default_folder(preset or _name(files)), asked, track)
-    else:
-        folder = out or runs.newest_folder(preset or DEFAULT_PRESET)
-        changed = asked if overrides or files or flags else None
-        launch.resume(folder, changed, accept_changes, track)
+    if not resume:
+        launch.start(out or runs.default_folder(preset or _name(files)), config, track)
+        return
+    folder = out or runs.newest_folder(preset or _name(files))
+    asked = None
+    if overrides or files or flags:
+        asked = _config(base if preset else runs.read_config(folder), flags, files, overrides)
+    launch.resume(folder, asked, accept_changes, track)
 
 
 def _split(settings: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
@@ -75,10 +78,9 @@ def _name(files: tuple[str, ...]) -> str:
 
 
 def _config(
-    preset: str, flags: dict[str, str], files: tuple[str, ...], overrides: tuple[str, ...]
+    base: RunConfig, flags: dict[str, str], files: tuple[str, ...], overrides: tuple[str, ...]
 ) -> RunConfig:
-    """Preset, then what a model to start from and own boards dictate, then what the user says."""
-    base = PRESETS[preset][1]
+    """`base`, then what a model to start from and own boards dictate, then what the user says."""
     if "train.init_from" in flags:
         from hrm import hub
 

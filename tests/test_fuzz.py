@@ -19,8 +19,8 @@ from hrm.data import generate, load_dataset
 from hrm.hrm import HRM
 from hrm.training import Trainer
 
-INPUTS_PER_KIND = 4000 if SOAK else 60
-COMMANDS_PER_KIND = 50 if SOAK else 1
+INPUTS_PER_KIND = 3000 if SOAK else 60
+COMMANDS_PER_KIND = 30 if SOAK else 1
 
 # What a byte-level fuzzer would not find by chance.
 WORDS = [

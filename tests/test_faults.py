@@ -21,8 +21,7 @@ COMMAND = [
 ]  # fmt: skip
 
 FULL_DISK = """
-mount -t tmpfs -o size=SIZE tmpfs "$1" || exit 77
-shift
+mount -t tmpfs -o size=SIZE tmpfs small || exit 77
 "$@" --out small/run; first=$?
 echo "exit $first" >&2
 mount -o remount,size=64m small
@@ -32,25 +31,36 @@ exit $first
 """
 
 
-def test_a_full_disk_stops_the_run_and_more_space_lets_it_go_on(tmp_path):
+def in_own_mounts(script: str, folder) -> subprocess.CompletedProcess[str]:
+    """Run a shell script that may mount filesystems, with the training command as its words."""
     if not shutil.which("unshare"):
         pytest.skip("no unshare: no filesystem can be mounted here")
-    (tmp_path / "small").mkdir()
+    (folder / "small").mkdir()
+    own = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]
+    done = subprocess.run([*own, *COMMAND], cwd=folder, capture_output=True, text=True)
+    if done.returncode == 77 or "unshare" in done.stderr:
+        pytest.skip("no filesystem can be mounted here")
+    return done
+
+
+def test_a_full_disk_stops_the_run_and_more_space_lets_it_go_on(tmp_path):
     whole = subprocess.run([*COMMAND, "--out", "whole"], cwd=tmp_path, capture_output=True)
     assert whole.returncode == 0
     # A finished run holds two checkpoints: there is room for one, but not for the next beside it.
     size = sum(file.stat().st_size for file in (tmp_path / "whole").rglob("*") if file.is_file())
-    script = FULL_DISK.replace("SIZE", f"{size * 3 // 4096}k")
-    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, "sh", "small"]
-    done = subprocess.run([*command, *COMMAND], cwd=tmp_path, capture_output=True, text=True)
-    if done.returncode == 77 or "unshare" in done.stderr:
-        pytest.skip("no filesystem can be mounted here")
+    done = in_own_mounts(FULL_DISK.replace("SIZE", f"{size * 3 // 4096}k"), tmp_path)
     assert done.returncode == 1, done.stderr
     first = done.stderr.split("exit 1")[0]
     assert first.count("\n") == 1 and "Traceback" not in first
     assert "No space left on device" in first and "--resume --out small/run" in first
-
     assert children.outcome(tmp_path / "kept") == children.outcome(tmp_path / "whole")
+
+
+def test_a_read_only_filesystem(tmp_path):
+    script = 'mount -t tmpfs -o ro tmpfs small || exit 77\n"$@" --out small/run'
+    done = in_own_mounts(script, tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1 and "Read-only file system" in done.stderr
 
 
 @pytest.mark.parametrize("place", ["/proc/run", "file/run", "file"])

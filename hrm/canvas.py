@@ -69,9 +69,11 @@ def _font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def text_width(words: str, size: float) -> float:
+    """How wide `Canvas.text` writes the words, in pixels of the picture."""
     return _font(size * _OVERSAMPLING).getbbox(words)[2] / _OVERSAMPLING
 
 
 def blend(ground: Colour, colour: Colour, share: float) -> Colour:
+    """`ground` with a share, in [0, 1], of `colour` over it."""
     red, green, blue = (round(g + (c - g) * share) for g, c in zip(ground, colour, strict=True))
     return red, green, blue

@@ -39,6 +39,7 @@ def train(
     init_from: str | None,
     track: Any,
 ) -> None:
+    """Train a model (`--help` prints `_manual`)."""
     preset, overrides = _split(settings)
     flags = {
         "task.train_boards": train_boards and os.path.abspath(train_boards),

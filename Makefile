@@ -15,7 +15,7 @@ test: $(VENV)/.installed-dev lint types  ## lint, types and tests
 	$(BIN)/pytest -n 2
 
 soak: $(VENV)/.installed-dev  ## the long version of the reliability tests
-	HRM_SOAK=1 $(BIN)/pytest -n 2 -q -rA tests/test_kills.py tests/test_faults.py tests/test_fuzz.py \
+	HRM_SOAK=1 $(BIN)/pytest -n 2 -rP tests/test_kills.py tests/test_faults.py tests/test_fuzz.py \
 	    tests/test_distributed.py
 
 bench: $(VENV)/.installed  ## how long starting takes

@@ -146,6 +146,19 @@ class ModelConfig(Section):
         """Updates of the answering module a segment: the frames that an animation shows."""
         return self.H_cycle_cnt if self.modules == "HL" else self.step_cnt
 
+    @property
+    def tied_to_size_by(self) -> str | None:
+        """What ties the network to the board size that it was trained on; None: it takes any size.
+
+        Learned positions exist for that size alone. Positions along the flattened board exist for
+        any, but mean other rows and columns there, so nothing that was learned would carry over.
+        """
+        if self.use_abs_pos:
+            return "learned positions (use_abs_pos)"
+        if self.use_rope and not self.rope_2d:
+            return "positions counted along the flattened board (use_rope without rope_2d)"
+        return None
+
     def _nearest_width(self, head_multiple: int) -> int:
         """A width that fits: the next larger one, or the largest there is."""
         step = self.head_cnt * head_multiple

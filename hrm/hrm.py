@@ -128,7 +128,8 @@ class HRM(nn.Module, ModelHubMixin, library_name="hrm-lab", tags=["hrm", "reason
 
     Args:
         config: a `ModelConfig`, or its keys as a dictionary.
-        board_size: cells on a side of the boards it works on (N).
+        board_size: cells on a side (N) of the boards it works on; of those it is mostly meant for,
+            if its positions allow any (see `require_size`).
 
     Raises:
         pydantic.ValidationError: (a ValueError) if `config` is a dictionary with a wrong entry.
@@ -153,9 +154,28 @@ class HRM(nn.Module, ModelHubMixin, library_name="hrm-lab", tags=["hrm", "reason
         self.zL_init = self._initial_vector() if self.L is not None else None
         self.head = nn.Linear(width, VOCAB_SIZE, bias=config.head_bias)
 
-    def initial_state(self, batch_size: int) -> State:
-        """The state before any thinking: one vector a module, the same for all boards and cells."""
-        shape = (batch_size, self.board_size**2, self.config.d_model)
+    def require_size(self, board_size: int) -> None:
+        """Refuse boards whose size the model's positions know nothing of.
+
+        Raises:
+            ValueError: naming what ties it to its own size, and the remedy.
+        """
+        tie = self.config.tied_to_size_by
+        if board_size != self.board_size and tie:
+            size, own = (f"{n}×{n}" for n in (board_size, self.board_size))
+            raise ValueError(
+                f"boards are {size}, but this model works on {own} boards only, because of its"
+                f" {tie}; a model trained with model.rope_2d=true takes any size"
+            )
+
+    def initial_state(self, batch_size: int, board_size: int | None = None) -> State:
+        """The state before any thinking: one vector a module, the same for all boards and cells.
+
+        Args:
+            batch_size: boards (B).
+            board_size: cells on a side (N); by default the model's own.
+        """
+        shape = (batch_size, (board_size or self.board_size) ** 2, self.config.d_model)
         zL = None if self.zL_init is None else self.zL_init.expand(shape)
         return State(self.zH_init.expand(shape), zL)
 
@@ -169,26 +189,34 @@ class HRM(nn.Module, ModelHubMixin, library_name="hrm-lab", tags=["hrm", "reason
 
         Args:
             state: from `initial_state`, or from the segment before (detach it when training).
-            tokens: the input boards' codes, flattened row by row.
+            tokens: the input boards' codes, flattened row by row; their number tells the size.
             on_update: called with the module's name and the state after each update.
 
         Returns:
             The state after the segment, and the logits that the head reads out of its zH.
 
         Raises:
-            ValueError: if the boards are not of the model's size.
+            ValueError: if the boards are not square, not of a size that the model works on (see
+                `require_size`), or not of the state's size.
         """
-        if tokens.shape[1] != self.board_size**2:
-            raise ValueError(
-                f"boards of {tokens.shape[1]} cells, but this model works on"
-                f" {self.board_size}×{self.board_size} boards ({self.board_size**2} cells)"
-            )
+        self._require_fit(state, tokens)
         x = self.embedding(tokens)
         first_with_gradient = self.config.step_cnt - self.config.grad_step_cnt
         for step in range(self.config.step_cnt):
             with torch.set_grad_enabled(torch.is_grad_enabled() and step >= first_with_gradient):
                 state = self._step(step, state, x, on_update or _ignore)
         return state, self.head(state.zH)
+
+    def _require_fit(self, state: State, tokens: Tensor) -> None:
+        cells, size = tokens.shape[1], math.isqrt(tokens.shape[1])
+        if cells != size**2:
+            raise ValueError(f"boards of {cells} cells are not square")
+        self.require_size(size)
+        if state.zH.shape[1] != cells:
+            raise ValueError(
+                f"a state for boards of {state.zH.shape[1]} cells, but boards of {cells};"
+                f" begin with initial_state(batch_size, {size})"
+            )
 
     def answer(self, state: State) -> Float[Tensor, "B S V"]:
         """The logits that the head reads out of any state, such as one that `on_update` got."""

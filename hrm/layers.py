@@ -8,6 +8,7 @@ Axes, in every annotation of this package:
     V  codes in the vocabulary
 """
 
+import functools
 import math
 
 import torch
@@ -50,10 +51,11 @@ class RotaryEmbedding(nn.Module):
 
     Pairs (i, i + Dh/2) of a head are rotated by position · base^(-i / pairs). In one dimension the
     position is the index on the flattened board. In two, the first half of the pairs turns by the
-    row and the second half by the column: boards are not lines.
+    row and the second half by the column: boards are not lines. The size of the board is taken from
+    the number of cells; tables of other sizes than `board_size` are made when first asked for.
 
     Args:
-        board_size: cells on a side (N).
+        board_size: cells on a side (N) of the boards that it mostly sees.
         head_width: width of a head (Dh); a multiple of 2, or of 4 with `two_dimensional`.
         two_dimensional: rotate by row and column.
     """
@@ -63,19 +65,48 @@ class RotaryEmbedding(nn.Module):
 
     def __init__(self, board_size: int, head_width: int, two_dimensional: bool):
         super().__init__()
-        index = torch.arange(board_size**2)
-        axes = [index // board_size, index % board_size] if two_dimensional else [index]
-        pairs = head_width // 2 // len(axes)
-        frequencies = ROPE_BASE ** (-torch.arange(pairs, dtype=torch.float64) / pairs)
-        angles = torch.cat([axis[:, None] * frequencies for axis in axes], dim=1)
-        self.register_buffer("cos", angles.cos().float(), persistent=False)
-        self.register_buffer("sin", angles.sin().float(), persistent=False)
+        self.board_size, self.head_width = board_size, head_width
+        self.two_dimensional = two_dimensional
+        cos, sin = _rotary_table(board_size, head_width, two_dimensional)
+        self.register_buffer("cos", cos, persistent=False)
+        self.register_buffer("sin", sin, persistent=False)
 
     def forward(self, x: Float[Tensor, "B H S Dh"]) -> Float[Tensor, "B H S Dh"]:
+        cos, sin = self.table(math.isqrt(x.shape[2]))
         first, second = x.chunk(2, dim=-1)
-        turned_first = torch.addcmul(first * self.cos, second, self.sin, value=-1)
-        turned_second = torch.addcmul(second * self.cos, first, self.sin)
+        turned_first = torch.addcmul(first * cos, second, sin, value=-1)
+        turned_second = torch.addcmul(second * cos, first, sin)
         return torch.cat([turned_first, turned_second], dim=-1)
+
+    def table(self, board_size: int) -> tuple[Float[Tensor, "S P"], Float[Tensor, "S P"]]:
+        """Cosines and sines for boards of a size: each cell's, for each of the P = Dh/2 pairs."""
+        if board_size == self.board_size:
+            return self.cos, self.sin
+        return _other_rotary_table(
+            board_size, self.head_width, self.two_dimensional, self.cos.dtype, self.cos.device
+        )
+
+
+def _rotary_table(board_size: int, head_width: int, two_dimensional: bool) -> tuple[Tensor, Tensor]:
+    index = torch.arange(board_size**2)
+    axes = [index // board_size, index % board_size] if two_dimensional else [index]
+    pairs = head_width // 2 // len(axes)
+    frequencies = ROPE_BASE ** (-torch.arange(pairs, dtype=torch.float64) / pairs)
+    angles = torch.cat([axis[:, None] * frequencies for axis in axes], dim=1)
+    return angles.cos().float(), angles.sin().float()
+
+
+@functools.lru_cache(maxsize=16)
+@torch.inference_mode(False)  # made while solving, it must still do for training
+def _other_rotary_table(
+    board_size: int,
+    head_width: int,
+    two_dimensional: bool,
+    dtype: torch.dtype,
+    device: torch.device,
+) -> tuple[Tensor, Tensor]:
+    cos, sin = _rotary_table(board_size, head_width, two_dimensional)
+    return cos.to(device, dtype), sin.to(device, dtype)
 
 
 class SDPAttention(nn.Module):

@@ -8,7 +8,7 @@ from torch import nn
 import hrm.hrm as hrm_module
 from hrm.config import ModelConfig
 from hrm.hrm import HRM, State
-from hrm.layers import SwiGLU
+from hrm.layers import RotaryEmbedding, SwiGLU
 
 SIZE = 3
 SMALL = {"d_model": 8, "head_cnt": 2, "H_block_cnt": 1, "dropout": 0.0, "sdpa_dropout": 0.0}
@@ -164,9 +164,62 @@ def test_initial_scales():
 
 
 def test_boards_of_another_size_are_refused():
-    model = small_model()
-    with pytest.raises(ValueError, match="3×3 boards"):
-        model(model.initial_state(1), torch.zeros(1, 16, dtype=torch.long))
+    four = torch.zeros(1, 16, dtype=torch.long)
+    for changes, tie in (({}, "flattened board"), ({"use_abs_pos": True}, "use_abs_pos")):
+        model = small_model(**changes)
+        with pytest.raises(ValueError, match=f"are 4×4, .* 3×3 boards only.*{tie}.*rope_2d=true"):
+            model(model.initial_state(1, 4), four)
+    free = small_model(rope_2d=True)
+    with pytest.raises(ValueError, match="a state for boards of 9 cells, but boards of 16"):
+        free(free.initial_state(1), four)
+    with pytest.raises(ValueError, match="12 cells are not square"):
+        free(free.initial_state(1), four[:, :12])
+
+
+@pytest.mark.parametrize("size", [2, 4, 5])
+@pytest.mark.parametrize(
+    "changes", [{"rope_2d": True, "local_mixing": True}, {"use_rope": False, "modules": "H"}]
+)
+def test_boards_of_another_size_are_thought_about_as_the_reference_does(changes, size):
+    model = small_model(**changes)
+    tokens = torch.randint(0, 5, (2, size**2), generator=torch.Generator().manual_seed(1))
+    state = model.initial_state(2, size)
+    for _ in range(2):
+        state, logits = model(state, tokens)
+    weights = model.state_dict()
+    for board in range(2):
+        zH, zL = reference.initial(weights, model.config, size**2)
+        for _ in range(2):
+            zH, zL, expected = reference.segment(zH, zL, tokens[board], weights, model.config)
+        torch.testing.assert_close(logits[board], expected)
+
+
+def test_weights_do_not_depend_on_the_board_size():
+    own = small_model(rope_2d=True, local_mixing=True)
+    other = HRM(own.config, 5).double()
+    other.load_state_dict(own.state_dict())
+    tokens = torch.randint(0, 5, (2, 25), generator=torch.Generator().manual_seed(1))
+    _, expected = other(other.initial_state(2), tokens)
+    assert torch.equal(own(own.initial_state(2, 5), tokens)[1], expected)
+
+
+def test_a_size_first_met_while_solving_can_be_trained_on():
+    model = small_model(rope_2d=True)
+    tokens = torch.zeros(1, 49, dtype=torch.long)
+    with torch.inference_mode():
+        model(model.initial_state(1, 7), tokens)
+    model(model.initial_state(1, 7), tokens)[1].sum().backward()
+    assert model.head.weight.grad is not None
+
+
+def test_rotary_tables_of_any_size_turn_as_the_reference_does():
+    torch.manual_seed(0)
+    for two_dimensional in (False, True):
+        rope = RotaryEmbedding(4, 8, two_dimensional)
+        for size in (4, 7):
+            x = torch.randn(size**2, 8)
+            expected = [reference.rotate(x[i], i, size, two_dimensional) for i in range(size**2)]
+            torch.testing.assert_close(rope(x[None, None])[0, 0], torch.stack(expected))
 
 
 def test_every_parameter_is_documented_and_only_those():

@@ -1,0 +1,95 @@
+"""Floating-point operations of a segment: its matrix products, counted from the config alone.
+
+A multiply-add counts as two operations. Counted are linear layers, attention and the convolution
+of `local_mixing`; element-wise work (norms, softmax, rotary positions, the optimizer) is not. A
+product that carries gradient costs three times its forward pass in training: once forward, once
+for the gradient of its input, once for that of its weights. The head always carries gradient, a
+module's update does where it belongs to one of the last `grad_step_cnt` steps.
+"""
+
+from typing import NamedTuple
+
+from hrm.boards import VOCAB_SIZE
+from hrm.config import ModelConfig
+
+
+class Product(NamedTuple):
+    """``(rows, inner) @ (inner, columns)``, as one board needs it."""
+
+    name: str
+    """Such as "L qkv": the module and the layer."""
+    count: int
+    """How often in one update of the module, over its blocks and, in attention, heads."""
+    rows: int
+    """Cells of the board (S). Boards of a batch are stacked in rows, except in attention."""
+    inner: int
+    columns: int
+
+    @property
+    def flops(self) -> int:
+        """Operations of all `count` products."""
+        return 2 * self.count * self.rows * self.inner * self.columns
+
+
+def forward_flops(config: ModelConfig, board_size: int) -> dict[Product, int]:
+    """Operations of one segment at inference, for one board, by product.
+
+    Args:
+        config: of the model.
+        board_size: cells on a side (N).
+    """
+    updates = _updates(config)
+    return {
+        product: product.flops * all_updates
+        for module, (all_updates, _) in updates.items()
+        for product in _products(config, module, board_size**2)
+    }
+
+
+def training_flops(config: ModelConfig, board_size: int, batch_size: int = 1) -> dict[Product, int]:
+    """Operations of one training update (a segment forward and backward), by product.
+
+    Args:
+        config: of the model; its `grad_horizon` says which steps count three times.
+        board_size: cells on a side (N).
+        batch_size: boards of the batch.
+    """
+    return {
+        product: batch_size * product.flops * (all_updates + 2 * with_gradient)
+        for module, (all_updates, with_gradient) in _updates(config).items()
+        for product in _products(config, module, board_size**2)
+    }
+
+
+def _updates(config: ModelConfig) -> dict[str, tuple[int, int]]:
+    """Updates of each module in a segment, and how many of them carry gradient."""
+    steps, with_gradient = config.step_cnt, config.grad_step_cnt
+    if config.modules == "H":
+        return {"H": (steps, with_gradient), "head": (1, 1)}
+    h_with_gradient = -(-with_gradient // config.L_cycle_cnt)
+    return {
+        "L": (steps, with_gradient),
+        "H": (config.H_cycle_cnt, h_with_gradient),
+        "head": (1, 1),
+    }
+
+
+def _products(config: ModelConfig, module: str, cells: int) -> list[Product]:
+    """What one update of a module (or one reading of the head) multiplies, for one board."""
+    width, heads = config.d_model, config.head_cnt
+    if module == "head":
+        return [Product("head", 1, cells, width, VOCAB_SIZE)]
+    blocks = config.H_block_cnt if module == "H" else config.L_block_cnt or config.H_block_cnt
+    inner, head_width = max(1, int(config.expansion * width * 2 / 3)), width // heads
+    products = [
+        Product(f"{module} qkv", blocks, cells, width, 3 * width),
+        Product(f"{module} attention scores", blocks * heads, cells, head_width, cells),
+        Product(f"{module} attention mix", blocks * heads, cells, cells, head_width),
+        Product(f"{module} attention out", blocks, cells, width, width),
+        Product(f"{module} gate and up", blocks, cells, width, 2 * inner),
+        Product(f"{module} down", blocks, cells, inner, width),
+    ]
+    if config.local_mixing:
+        # A channel's 3×3 convolution: nine weights for each cell.
+        products.append(Product(f"{module} local mixing", blocks * width, cells, 9, 1))
+    return products

@@ -1,0 +1,61 @@
+import pytest
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from hrm.config import ModelConfig
+from hrm.evaluation import cross_entropy
+from hrm.hrm import HRM
+from hrm.operations import forward_flops, training_flops
+
+TINY = ModelConfig(d_model=24, head_cnt=2, H_block_cnt=1, L_block_cnt=2)
+CONFIGS = {
+    "H/L": {},
+    "H/L, 3 × 2": {"H_cycle_cnt": 3, "L_cycle_cnt": 2, "grad_horizon": 3},
+    "H/L, 2 × 3": {"H_cycle_cnt": 2, "L_cycle_cnt": 3, "grad_horizon": 4},
+    "H/L, full": {"grad_horizon": "full"},
+    "H-only (detached)": {"modules": "H", "L_block_cnt": None},
+    "H-only (bptt)": {"modules": "H", "L_block_cnt": None, "grad_horizon": "full"},
+    "other options": {"expansion": 1.7, "head_bias": True, "bias_o": True, "use_abs_pos": True},
+}
+SIZE, BATCH = 4, 3
+
+
+@pytest.mark.parametrize("changes", CONFIGS.values(), ids=CONFIGS)
+def test_counts_what_torch_counts(changes):
+    config = ModelConfig(**{**TINY.model_dump(), **changes})
+    model = HRM(config, SIZE)
+    tokens = torch.randint(4, (BATCH, SIZE**2))
+    # The second segment: no gradient reaches into the first, as in training.
+    with torch.no_grad():
+        state, _ = model(model.initial_state(BATCH), tokens)
+    # Written out, attention is products that the counter knows.
+    with sdpa_kernel(SDPBackend.MATH):
+        with FlopCounterMode(display=False) as inference, torch.no_grad():
+            model(state, tokens)
+        with FlopCounterMode(display=False) as training:
+            _, logits = model(state.detach(), tokens)
+            cross_entropy(logits, tokens).backward()
+    assert BATCH * sum(forward_flops(config, SIZE).values()) == inference.get_total_flops()
+    assert sum(training_flops(config, SIZE, BATCH).values()) == training.get_total_flops()
+
+
+def test_local_mixing_adds_a_convolution_to_every_block():
+    config = ModelConfig(d_model=24, head_cnt=2, local_mixing=True)
+    plain = config.model_copy(update={"local_mixing": False})
+    model, tokens = HRM(config, SIZE), torch.randint(4, (BATCH, SIZE**2))
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(model.initial_state(BATCH).detach(), tokens)
+    added = sum(forward_flops(config, SIZE).values()) - sum(forward_flops(plain, SIZE).values())
+    assert BATCH * added == counter.get_flop_counts()["Global"][torch.ops.aten.convolution]
+
+
+def test_a_module_s_linear_layers_cost_two_operations_a_weight_and_cell():
+    model = HRM(TINY, SIZE)
+    weights = sum(p.numel() for p in model.H.parameters() if p.dim() == 2)
+    linear = sum(
+        product.flops
+        for product in forward_flops(TINY, SIZE)
+        if product.name.startswith("H ") and product.name.split()[-1] not in ("scores", "mix")
+    )
+    assert linear == 2 * weights * SIZE**2

@@ -233,13 +233,17 @@ class TrainConfig(Section):
     checkpoint_minutes: Annotated[float, Field(ge=0)] = 5.0
     """Save at least this often within an epoch; every epoch's end is saved anyway."""
     micro_batch: Annotated[int, Field(ge=0, le=1_000_000)] = 0
-    """Boards computed at a time, gradients accumulated over the batch; 0: the whole batch."""
+    """Boards computed at a time, gradients accumulated over the batch; 0: as many as fit the cache
+    on CPU, the whole batch elsewhere."""
     threads: Annotated[int, Field(ge=0, le=4096)] = 0
     """CPU threads; 0: one for each core."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to compute; auto: CUDA, else MPS, else CPU."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Arithmetic: float32, or bfloat16 autocast."""
+    kernels: Literal["auto", "fused", "plain"] = "auto"
+    """What computes between the matrix products: plain PyTorch, or fused kernels of the same
+    mathematics (fp32 on CPU, Linux and a C compiler needed); auto: fused where they can be had."""
     compile: bool = False
     """Compile the model with torch.compile (needs a C++ compiler on CPU)."""
 

@@ -15,7 +15,11 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from hrm.config import TrainConfig
+from hrm import kernels
+from hrm.config import RunConfig, TrainConfig
+
+CELLS_AT_A_TIME = 1600
+"""On CPU: what a block makes of so many cells just fits the cache."""
 
 
 def rank() -> int:
@@ -69,26 +73,56 @@ def sum_numbers(*numbers: float) -> list[float]:
     return total.tolist()
 
 
-def resolve(train: TrainConfig) -> TrainConfig:
+def resolve(config: RunConfig) -> RunConfig:
     """Replace every "choose for me" by a choice, once, so that a resumed run makes the same one.
 
     Raises:
-        ValueError: if the device, or the compiler, that it asks for is not there.
+        ValueError: if the device, the compiler or the kernels that it asks for are not there.
     """
-    device = pick_device(train.device).type
-    if train.compile and device == "cpu" and not any(map(shutil.which, ("c++", "g++", "clang++"))):
+    train = config.train
+    device = pick_device(train.device)
+    _require_compiler(train, device)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    fitting = boards_at_a_time(device, config.task.board_size)
+    micro_batch = train.micro_batch or (fitting if device.type == "cpu" else train.batch_size)
+    choices = {
+        "device": device.type,
+        "threads": train.threads or max(1, (cores or 1) // world_size()),
+        "micro_batch": min(micro_batch, train.batch_size),
+        "kernels": _pick_kernels(train, device),
+    }
+    return config.model_copy(update={"train": train.model_copy(update=choices)})
+
+
+def boards_at_a_time(device: torch.device, board_size: int) -> int:
+    """How many boards to compute at once where nobody says: on CPU, what fits the cache."""
+    return max(1, CELLS_AT_A_TIME // board_size**2) if device.type == "cpu" else 128
+
+
+def _require_compiler(train: TrainConfig, device: torch.device) -> None:
+    there = any(map(shutil.which, ("c++", "g++", "clang++")))
+    if train.compile and device.type == "cpu" and not there:
         raise ValueError(
             "train.compile: torch.compile needs a C++ compiler on CPU, and there is none here;"
             " install g++ or set train.compile=false"
         )
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return train.model_copy(
-        update={
-            "device": device,
-            "threads": train.threads or max(1, (cores or 1) // world_size()),
-            "micro_batch": min(train.micro_batch or train.batch_size, train.batch_size),
-        }
-    )
+
+
+def _pick_kernels(train: TrainConfig, device: torch.device) -> str:
+    """Fused kernels where they apply and can be had, unless others are asked for."""
+    apply = device.type == "cpu" and train.precision == "fp32" and not train.compile
+    if train.kernels == "auto":
+        return "fused" if apply and kernels.available() else "plain"
+    if train.kernels == "fused" and not apply:
+        raise ValueError(
+            "train.kernels: fused ones are for fp32 on CPU without compile; use auto or plain"
+        )
+    if train.kernels == "fused" and not kernels.available():
+        raise ValueError(
+            "train.kernels: fused ones need Linux and a C compiler (cc, gcc or clang); install one,"
+            " or use auto or plain"
+        )
+    return train.kernels
 
 
 def pick_device(name: str = "auto") -> torch.device:

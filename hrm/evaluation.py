@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hrm.boards import Boards, label, solved
+from hrm.distributed import boards_at_a_time
 from hrm.hrm import HRM
-
-BATCH_SIZE = 128
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ def evaluate(
     boards: Boards,
     segments: Collection[int],
     labels: Boards | None = None,
-    batch_size: int = BATCH_SIZE,
+    batch_size: int | None = None,
     on_batch: Callable[[int], None] | None = None,
 ) -> dict[int, Metrics]:
     """Think as long as the largest segment count asked for; measure at each on the way.
@@ -48,7 +47,7 @@ def evaluate(
         boards: ``(B, N, N)`` solvable inputs.
         segments: segment counts, in any order.
         labels: of `boards`, if they are at hand.
-        batch_size: boards at a time.
+        batch_size: boards at a time; by default as many as fit the cache.
         on_batch: called with the number of boards in each batch that is done.
 
     Returns:
@@ -63,6 +62,8 @@ def evaluate(
         raise ValueError(f"segments: {list(segments)}; give counts of 1 or more")
     sums: dict[int, NDArray[np.float64]] = {count: np.zeros(4) for count in counts}
     model.eval()
+    device = next(model.parameters()).device
+    batch_size = batch_size or boards_at_a_time(device, boards.shape[1])
     for start in range(0, len(boards), batch_size):
         part = slice(start, start + batch_size)
         for count, batch_sums in _measure(model, boards[part], labels[part], counts).items():

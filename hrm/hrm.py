@@ -53,7 +53,14 @@ from torch import Tensor, nn
 from hrm import hub
 from hrm.boards import VOCAB_SIZE
 from hrm.config import ModelConfig
-from hrm.layers import InputEmbedding, LocalMixing, RotaryEmbedding, SDPAttention, SwiGLU
+from hrm.layers import (
+    AddNorm,
+    InputEmbedding,
+    LocalMixing,
+    RotaryEmbedding,
+    SDPAttention,
+    SwiGLU,
+)
 
 
 class HRMBlock(nn.Module):
@@ -75,13 +82,12 @@ class HRMBlock(nn.Module):
         local = [LocalMixing(width)] if config.local_mixing else []
         self.sublayers = nn.ModuleList([*local, attention, SwiGLU(width, config.expansion)])
         self.norms = nn.ModuleList(
-            nn.RMSNorm(width, elementwise_affine=config.elementwise_affine) for _ in self.sublayers
+            AddNorm(width, config.dropout, config.elementwise_affine) for _ in self.sublayers
         )
-        self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Float[Tensor, "B S D"]) -> Float[Tensor, "B S D"]:
         for sublayer, norm in zip(self.sublayers, self.norms, strict=True):
-            x = norm(x + self.dropout(sublayer(x)))
+            x = norm(x, sublayer(x))
         return x
 
 

@@ -30,7 +30,7 @@ def start(folder: Path, config: RunConfig, track: Tracker | None = None) -> None
         OSError: if the folder cannot be written.
     """
     _require_free(folder)
-    config = config.model_copy(update={"train": distributed.resolve(config.train)})
+    config = distributed.resolve(config)
     model = _model_to_start_from(config)
     dataset = load_dataset(config.task)
     with _held(folder), distributed.process_group(config.train.device):
@@ -62,7 +62,7 @@ def resume(
     with _held(folder):
         config = runs.read_config(folder)
         if asked:
-            config = asked.model_copy(update={"train": distributed.resolve(asked.train)})
+            config = distributed.resolve(asked)
         if accept_changes and config.task.train_boards:
             config = config.model_copy(update={"task": fit_to_own_boards(config.task)})
         dataset = load_dataset(config.task)

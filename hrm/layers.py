@@ -1,4 +1,4 @@
-"""The parts of a block: embedding, rotary positions, attention, MLP, and mixing over the board.
+"""The parts of a block: embedding, rotary positions, attention, MLP, mixing over the board, norm.
 
 Axes, in every annotation of this package:
 
@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
+
+from hrm import kernels
 
 ROPE_BASE = 10_000.0
 
@@ -139,12 +141,16 @@ class SDPAttention(nn.Module):
 
     def forward(self, x: Float[Tensor, "B S D"]) -> Float[Tensor, "B S D"]:
         batch, cells, width = x.shape
+        dropout = self.dropout if self.training else 0.0
+        if kernels.apply_to(x) and cells <= kernels.MOST_CELLS:
+            cosine, sine = self.rope.table(math.isqrt(cells)) if self.rope else (None, None)
+            mixed = kernels.attention(self.qkv(x), self.head_cnt, cosine, sine, dropout)
+            return self.out(mixed)
         heads = self.qkv(x).view(batch, cells, 3 * self.head_cnt, width // self.head_cnt)
         turned, values = heads.transpose(1, 2).split([2 * self.head_cnt, self.head_cnt], dim=1)
         if self.rope is not None:
             turned = self.rope(turned)
         queries, keys = turned.chunk(2, dim=1)
-        dropout = self.dropout if self.training else 0.0
         mixed = F.scaled_dot_product_attention(queries, keys, values, dropout_p=dropout)
         return self.out(mixed.transpose(1, 2).reshape(batch, cells, width))
 
@@ -165,7 +171,10 @@ class SwiGLU(nn.Module):
         self.down = nn.Linear(inner, d_model, bias=False)
 
     def forward(self, x: Float[Tensor, "B S D"]) -> Float[Tensor, "B S D"]:
-        gate, up = self.gate_up(x).chunk(2, dim=-1)
+        gate_up = self.gate_up(x)
+        if kernels.apply_to(x):
+            return kernels.swiglu(gate_up, self.down.weight)
+        gate, up = gate_up.chunk(2, dim=-1)
         return self.down(F.silu(gate) * up)
 
 
@@ -185,3 +194,23 @@ class LocalMixing(nn.Module):
         # As a view this is channels-last, the layout that the CPU kernel is fast in.
         board = x.unflatten(1, (size, size)).permute(0, 3, 1, 2)
         return self.conv(board).permute(0, 2, 3, 1).flatten(1, 2)
+
+
+class AddNorm(nn.RMSNorm):
+    """What follows every sublayer: RMSNorm(x + Dropout(y)), of its input x and its output y.
+
+    Args:
+        d_model: width (D).
+        dropout: on y, in training.
+        elementwise_affine: learn a scale for each channel.
+    """
+
+    def __init__(self, d_model: int, dropout: float, elementwise_affine: bool):
+        super().__init__(d_model, elementwise_affine=elementwise_affine)
+        self.dropout = dropout
+
+    def forward(self, x: Float[Tensor, "B S D"], y: Float[Tensor, "B S D"]) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        dropout = self.dropout if self.training else 0.0
+        if kernels.apply_to(x):
+            return kernels.add_norm(x, y, self.weight, dropout)
+        return super().forward(x + F.dropout(y, dropout))

@@ -19,7 +19,8 @@ from torch import Tensor
 from hrm import hub
 from hrm.board_text import LEGEND, format_board, parse_boards, rows_of
 from hrm.boards import END, FLOOR, PATH, START, WALL, Boards, Verdict, judge, label
-from hrm.evaluation import BATCH_SIZE, to_boards, to_tokens
+from hrm.distributed import boards_at_a_time
+from hrm.evaluation import to_boards, to_tokens
 from hrm.hrm import HRM, State
 from hrm.presets import DEFAULT_MODEL
 
@@ -108,7 +109,7 @@ def solve_all(
     boards: Sequence[Boards],
     model: HRM | str | Path = DEFAULT_MODEL,
     segments: int | None = None,
-    batch_size: int = BATCH_SIZE,
+    batch_size: int | None = None,
 ) -> Iterator[Solution]:
     """Solve many boards, a batch at a time; see `solve`.
 
@@ -118,6 +119,8 @@ def solve_all(
     """
     model, segments = _ready(model, segments)
     _require_boards(boards, model.board_size)
+    device = next(model.parameters()).device
+    batch_size = batch_size or boards_at_a_time(device, model.board_size)
     for start in range(0, len(boards), batch_size):
         yield from _solve_batch(np.stack(boards[start : start + batch_size]), model, segments)
 

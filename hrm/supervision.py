@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hrm import distributed
+from hrm import distributed, kernels
 from hrm.config import TrainConfig
 from hrm.data import content_hash
 from hrm.errors import Diverged
@@ -56,14 +56,16 @@ class Learner:
         Raises:
             Diverged: if it is not finite; that update is not made.
         """
-        parts = self._own_parts(tokens, targets)
-        states = [self.model.initial_state(len(x)) for x, _, _ in parts]
+        parts = self._own_parts(len(tokens))
+        states = [self.model.initial_state(len(boards)) for boards, _ in parts]
         total = 0.0
         for update in range(updates, updates + self.config.train_segment_cnt):
-            torch.manual_seed(_dropout_seed(self.config.seed, update))
-            loss = 0.0
-            for i, (x, y, share) in enumerate(parts):
-                states[i], part_loss = self._backward(states[i], x, y, share)
+            seed, loss = _dropout_seed(self.config.seed, update), 0.0
+            for i, (boards, share) in enumerate(parts):
+                with kernels.use(self.config.kernels == "fused"):
+                    kernels.seed_dropout(seed, boards)
+                    x, y = tokens[boards], targets[boards]
+                    states[i], part_loss = self._backward(states[i], x, y, share)
                 loss += part_loss
             (loss,) = distributed.sum_numbers(loss)
             if not math.isfinite(loss):
@@ -84,17 +86,13 @@ class Learner:
         done = min(1.0, (update - config.warmup_steps) / after)
         return config.lr * (1 + math.cos(math.pi * done)) / 2
 
-    def _own_parts(self, tokens: Tensor, targets: Tensor) -> list[tuple[Tensor, Tensor, float]]:
-        """This process's micro-batches, each with its share of the whole batch."""
-        mine = slice(distributed.rank(), None, distributed.world_size())
-        x, y = tokens[mine], targets[mine]
-        if not len(x):
+    def _own_parts(self, board_cnt: int) -> list[tuple[Tensor, float]]:
+        """This process's micro-batches: numbers within the batch, and share of the batch's loss."""
+        mine = torch.arange(distributed.rank(), board_cnt, distributed.world_size())
+        if not len(mine):
             # A batch with fewer boards than processes: without weight, but with all gradients.
-            return [(tokens[:1], targets[:1], 0.0)]
-        size = self.config.micro_batch
-        return [
-            (a, b, len(a) / len(tokens)) for a, b in zip(x.split(size), y.split(size), strict=True)
-        ]
+            return [(torch.tensor([0]), 0.0)]
+        return [(part, len(part) / board_cnt) for part in mine.split(self.config.micro_batch)]
 
     def _backward(self, state: State, x: Tensor, y: Tensor, share: float) -> tuple[State, float]:
         with distributed.autocast(self.config):
@@ -122,6 +120,6 @@ class Learner:
 
 
 def _dropout_seed(seed: int, update: int) -> int:
-    """Masks depend on seed, update and process alone, so a resumed run draws the same ones."""
-    key = (seed, _DROPOUT, update, distributed.rank())
+    """Masks depend on seed, update and board alone, so a resumed run draws the same ones."""
+    key = (seed, _DROPOUT, update)
     return int(np.random.SeedSequence(key).generate_state(1)[0])

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from hrm import checkpoints, distributed, runs
+from hrm import checkpoints, distributed, kernels, runs
 from hrm.checkpoints import Progress
 from hrm.config import RunConfig
 from hrm.data import Dataset
@@ -198,7 +198,8 @@ class Trainer:
             if distributed.world_size() == 1:
                 self._save_if_due()
 
-        with distributed.autocast(self.config.train):
+        fused = self.config.train.kernels == "fused"
+        with distributed.autocast(self.config.train), kernels.use(fused):
             metrics = evaluate(self.learner.average, mine, [short, 4 * short], on_batch=on_batch)
         row: dict[str, float] = {}
         for count, suffix in ((short, ""), (4 * short, "_4x")):

@@ -13,13 +13,13 @@ import runs_in_children as children
 import torch
 
 from hrm import distributed
-from hrm.config import TrainConfig
+from hrm.config import RunConfig, TrainConfig
 from hrm.hrm import HRM
 
 SETTINGS = [
     "task.board_size=4", "task.train_count=33", "task.val_count=9", "model.d_model=16",
     "train.epoch_cnt=3", "train.batch_size=16", "train.threads=1", "train.grad_clip=0.5",
-    "train.ema=0.9", "train.checkpoint_minutes=0",
+    "train.ema=0.9", "train.checkpoint_minutes=0", "model.dropout=0.1", "model.sdpa_dropout=0.1",
 ]  # fmt: skip
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port"]
 KILLS = 8 if children.SOAK else 1
@@ -99,13 +99,18 @@ def test_wrong_input_is_said_once(tmp_path):
 def test_compiling_needs_a_compiler(monkeypatch):
     monkeypatch.setattr("shutil.which", lambda name: None)
     with pytest.raises(ValueError, match=r"train\.compile: .* C\+\+ compiler"):
-        distributed.resolve(TrainConfig(compile=True))
-    distributed.resolve(TrainConfig())
+        distributed.resolve(RunConfig(train=TrainConfig(compile=True)))
+    distributed.resolve(RunConfig())
 
 
 def test_choices_are_made_once():
-    resolved = distributed.resolve(TrainConfig(batch_size=8, micro_batch=100))
-    assert resolved.micro_batch == 8 and resolved.threads >= 1 and resolved.device == "cpu"
+    resolved = distributed.resolve(RunConfig(train=TrainConfig(batch_size=8, micro_batch=100)))
+    train = resolved.train
+    assert train.micro_batch == 8 and train.threads >= 1 and train.device == "cpu"
+    assert train.kernels in ("fused", "plain")
     assert distributed.resolve(resolved) == resolved
+    small, large = (RunConfig().derive(task__board_size=size) for size in (10, 20))
+    assert distributed.resolve(small).train.micro_batch == 16
+    assert distributed.resolve(large).train.micro_batch == 4
     with pytest.raises(ValueError, match=r"train\.device: cuda is not available"):
-        distributed.resolve(TrainConfig(device="cuda"))
+        distributed.resolve(RunConfig(train=TrainConfig(device="cuda")))

@@ -49,7 +49,7 @@ def test_every_preset_makes_a_step_and_survives_yaml(name, tmp_path):
     assert load_config(RunConfig(), (str(tmp_path / "config.yaml"),)) == config
 
     config = config.derive(train__batch_size=1, train__train_segment_cnt=1)
-    config = config.model_copy(update={"train": distributed.resolve(config.train)})
+    config = distributed.resolve(config)
     dataset = load_dataset(config.derive(task__train_count=1, task__val_count=1).task)
     trainer = Trainer(config, dataset, tmp_path, Silent())
     boards = generate(config.task.board_size, config.task.wall_prob, 1, 0)

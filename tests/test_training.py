@@ -50,7 +50,7 @@ def tiny(**changes) -> RunConfig:
             **changes,
         }
     )
-    return config.model_copy(update={"train": distributed.resolve(config.train)})
+    return distributed.resolve(config)
 
 
 def trainer_of(config: RunConfig, folder, **more) -> Trainer:

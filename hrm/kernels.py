@@ -1,0 +1,331 @@
+"""Fused steps between a block's matrix products, for float32 on CPUs: `kernels.c`, compiled once.
+
+Each function here has the same mathematics as the plain PyTorch beside its call in `layers.py` and
+`hrm.py`, in fewer passes over memory. They need Linux and a C compiler; without one, everything
+runs on plain PyTorch. Which of the two is used is `train.kernels` in a run's config; outside a
+training, the fused ones wherever they can be had.
+"""
+
+import contextlib
+import ctypes
+import functools
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+
+_SOURCE = Path(__file__).with_suffix(".c")
+_COMPILERS = ("cc", "gcc", "clang")
+_COMPILE = ("-O3", "-march=native", "-ffast-math", "-fopenmp", "-fPIC", "-c")
+# Linked without -ffast-math, which would change how the whole process treats tiny numbers.
+_LINK = ("-shared",)
+
+MOST_CELLS = 1024
+"""Above, the attention weights of one board no longer fit the cache."""
+
+_enabled = True
+_boards: Tensor | None = None
+
+
+@functools.cache
+def available() -> bool:
+    """Whether this machine has, or can compile, the fused kernels."""
+    return _library() is not None
+
+
+@contextlib.contextmanager
+def use(fused: bool) -> Iterator[None]:
+    """While entered, use the fused kernels where they apply, or plain PyTorch throughout."""
+    global _enabled
+    before, _enabled = _enabled, fused
+    try:
+        yield
+    finally:
+        _enabled = before
+
+
+def apply_to(x: Tensor) -> bool:
+    """Whether the fused kernels are switched on, can be had, and take such a tensor."""
+    return (
+        _enabled
+        and x.device.type == "cpu"
+        and x.dtype == torch.float32
+        and not torch.is_autocast_enabled("cpu")
+        and not torch.compiler.is_compiling()
+        and available()
+    )
+
+
+def seed_dropout(seed: int, boards: Tensor) -> None:
+    """Make the dropout masks from here on a function of the seed and, fused, of each board.
+
+    Args:
+        seed: of this update.
+        boards: ``(B,)`` int64, the number of each board within the whole batch; the masks of a
+            board do not depend on which others are computed with it. (With plain PyTorch they do:
+            there the first number is mixed into the seed.)
+    """
+    global _boards
+    _boards = boards.contiguous()
+    fused = _enabled and available()
+    torch.manual_seed(seed if fused else seed + int(boards[0]))
+
+
+def add_norm(x: Tensor, y: Tensor, weight: Tensor | None, dropout: float) -> Tensor:
+    """``RMSNorm(x + dropout(y))`` over the last axis, for ``(B, S, D)`` tensors."""
+    eps = torch.finfo(x.dtype).eps
+    masks = _draw(dropout, len(x))
+    return _AddNorm.apply(x, y, weight, eps, masks, torch.is_grad_enabled())
+
+
+def swiglu(gate_up: Tensor, down: Tensor) -> Tensor:
+    """``down(silu(gate) · up)`` of ``(B, S, 2 · inner)`` gates and ups.
+
+    Args:
+        gate_up: side by side.
+        down: ``(D, inner)`` weight of the projection.
+    """
+    return _SwiGLU.apply(gate_up, down)
+
+
+def attention(
+    qkv: Tensor, head_cnt: int, cosine: Tensor | None, sine: Tensor | None, dropout: float
+) -> Tensor:
+    """Scaled dot-product attention with rotary positions.
+
+    Args:
+        qkv: ``(B, S, 3 · D)`` queries, keys and values, head after head.
+        head_cnt: heads.
+        cosine: ``(S, Dh / 2)`` of the angles by which queries and keys are turned, or None.
+        sine: likewise.
+        dropout: on the attention weights.
+
+    Returns:
+        ``(B, S, D)``, head after head.
+    """
+    return _Attention.apply(
+        qkv, head_cnt, cosine, sine, _draw(dropout, len(qkv)), torch.is_grad_enabled()
+    )
+
+
+class _Dropout(NamedTuple):
+    """The masks of one sublayer: drawn anew from these numbers whenever they are needed."""
+
+    key: int
+    boards: Tensor
+    probability: float
+
+    @property
+    def scale(self) -> float:
+        return 1 / (1 - self.probability) if self.probability else 1.0
+
+    def as_struct(self) -> "_DropoutStruct":
+        threshold = min(2**32 - 1, round(self.probability * 2**32))
+        return _DropoutStruct(self.key, self.boards.data_ptr(), threshold, self.scale)
+
+
+class _DropoutStruct(ctypes.Structure):
+    """`Dropout` of `kernels.c`."""
+
+    _fields_ = (
+        ("key", ctypes.c_uint64),
+        ("boards", ctypes.c_void_p),
+        ("threshold", ctypes.c_uint32),
+        ("scale", ctypes.c_float),
+    )
+
+
+def _draw(probability: float, board_cnt: int) -> _Dropout:
+    """A key from PyTorch's generator, so that its seed decides; none without dropout."""
+    if not probability:
+        return _Dropout(0, torch.empty(0), 0.0)
+    known = _boards is not None and len(_boards) == board_cnt
+    boards = _boards if known else torch.arange(board_cnt)
+    assert boards is not None
+    return _Dropout(int(torch.empty((), dtype=torch.int64).random_()), boards, probability)
+
+
+class _AddNorm(Function):
+    @staticmethod
+    def forward(ctx: Any, x, y, weight, eps, dropout, keep_for_backward):
+        x, y = x.contiguous(), y.contiguous()
+        out = torch.empty_like(x)
+        cells, width = x.shape[-2:]
+        rows = x.numel() // width
+        normed = torch.empty_like(x) if keep_for_backward else None
+        inverse = x.new_empty(rows) if keep_for_backward else None
+        _call(
+            "add_norm", rows, cells, width, x, y, weight, eps, dropout, out, normed, inverse
+        )  # fmt: skip
+        ctx.save_for_backward(normed, inverse, weight)
+        ctx.dropout = dropout
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dout):
+        normed, inverse, weight = ctx.saved_tensors
+        dout = dout.contiguous()
+        cells, width = dout.shape[-2:]
+        dx = torch.empty_like(dout)
+        dy = torch.empty_like(dout) if ctx.dropout.probability else dx
+        parts = None if weight is None else dout.new_empty(torch.get_num_threads(), width)
+        rows = dout.numel() // width
+        _call(
+            "add_norm_backward", rows, cells, width, dout, normed, inverse, weight, ctx.dropout,
+            dx, dy, parts,
+        )  # fmt: skip
+        return dx, dy, None if parts is None else parts.sum(0), None, None, None
+
+
+class _SwiGLU(Function):
+    @staticmethod
+    def forward(ctx: Any, gate_up, down):
+        gate_up = gate_up.contiguous()
+        ctx.save_for_backward(gate_up, down)
+        hidden = _hidden(gate_up)
+        _call("swiglu", *_sizes(gate_up), hidden.stride(-2), gate_up, hidden)
+        return F.linear(hidden, down)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dout):
+        gate_up, down = ctx.saved_tensors
+        # Computed again rather than kept: cheaper than the way to memory and back.
+        hidden, dgate_up = _hidden(gate_up), torch.empty_like(gate_up)
+        dhidden = dout @ down
+        stride = hidden.stride(-2)
+        _call("swiglu_backward", *_sizes(gate_up), stride, gate_up, dhidden, dgate_up, hidden)
+        # The transpose of the usual product, which is slower for widths that are odd.
+        ddown = (hidden.flatten(0, -2).t() @ dout.flatten(0, -2)).t()
+        return dgate_up, ddown
+
+
+def _sizes(gate_up: Tensor) -> tuple[int, int]:
+    inner = gate_up.shape[-1] // 2
+    return gate_up.numel() // (2 * inner), inner
+
+
+def _hidden(gate_up: Tensor) -> Tensor:
+    """Room for the hidden layer, with aligned rows: the products that read it are faster."""
+    inner = gate_up.shape[-1] // 2
+    return gate_up.new_empty(*gate_up.shape[:-1], -(-inner // 16) * 16)[..., :inner]
+
+
+class _Attention(Function):
+    @staticmethod
+    def forward(ctx: Any, qkv, head_cnt, cosine, sine, dropout, keep_for_backward):
+        qkv = qkv.contiguous()
+        boards, cells, width = qkv.shape[0], qkv.shape[1], qkv.shape[2] // 3
+        shape = (boards, cells, head_cnt, width // head_cnt)
+        ctx.shape, ctx.dropout = shape, dropout
+        ctx.angles, ctx.scale = (cosine, sine), (width // head_cnt) ** -0.5
+        q, k, v = qkv.new_empty(3, boards * head_cnt, cells, width // head_cnt)
+        _call("split_heads", *shape, qkv, cosine, sine, ctx.scale, q, k, v)
+        weights = torch.bmm(q, k.transpose(1, 2))
+        kept = torch.empty_like(weights) if dropout.probability else weights
+        _call("softmax", boards, head_cnt * cells, cells, weights, dropout, kept)
+        out = _merge(torch.bmm(kept, v), boards)
+        if keep_for_backward:
+            ctx.save_for_backward(q, k, v, weights)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dout):
+        q, k, v, weights = ctx.saved_tensors
+        boards, cells, head_cnt, head_width = ctx.shape
+        dmixed = dout.view(ctx.shape).transpose(1, 2).reshape(q.shape)
+        kept = weights
+        if ctx.dropout.probability:
+            kept = torch.empty_like(weights)
+            _call("keep", weights.numel(), weights, ctx.dropout.scale, kept)
+        dv = torch.bmm(kept.transpose(1, 2), dmixed)
+        # Done with; its memory is still in the cache.
+        scratch = kept if ctx.dropout.probability else torch.empty_like(weights)
+        dscores = torch.bmm(dmixed, v.transpose(1, 2), out=scratch)
+        rows = boards * head_cnt * cells
+        _call("softmax_backward", rows, cells, weights, ctx.dropout.scale, dscores)
+        dq, dk = torch.bmm(dscores, k), torch.bmm(dscores.transpose(1, 2), q)
+        dqkv = dout.new_empty(boards, cells, 3 * head_cnt * head_width)
+        _call("split_heads_backward", *ctx.shape, dq, dk, dv, *ctx.angles, ctx.scale, dqkv)
+        return dqkv, None, None, None, None, None
+
+
+def _merge(mixed: Tensor, boards: int) -> Tensor:
+    """``(B · H, S, Dh)`` as ``(B, S, H · Dh)``."""
+    return mixed.view(boards, -1, *mixed.shape[1:]).transpose(1, 2).flatten(2)
+
+
+def _call(name: str, *arguments: Any) -> None:
+    """Run a kernel: tensors as pointers, None as null, numbers as they are, then the threads."""
+    library = _library()
+    assert library
+    getattr(library, name)(*map(_as_c, arguments), torch.get_num_threads())
+
+
+def _as_c(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return ctypes.c_void_p(value.data_ptr())
+    if isinstance(value, _Dropout):
+        return ctypes.byref(value.as_struct())
+    if isinstance(value, float):
+        return ctypes.c_float(value)
+    return ctypes.c_void_p() if value is None else ctypes.c_long(value)
+
+
+@functools.cache
+def _library() -> ctypes.CDLL | None:
+    """The compiled kernels, from the cache or made now; None where that is impossible."""
+    compiler = next(filter(None, map(shutil.which, _COMPILERS)), None)
+    openmp = sorted((Path(torch.__file__).parent / "lib").glob("libgomp*.so*"))
+    if sys.platform != "linux" or compiler is None or not openmp:
+        return None
+    try:
+        return ctypes.CDLL(str(_build(compiler, openmp[0])))
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _build(compiler: str, openmp: Path) -> Path:
+    """Compile into the user's cache, under a name that says for what and with what.
+
+    Raises:
+        OSError: if there is no place to write.
+        CalledProcessError: if the compiler refuses.
+    """
+    version = subprocess.run([compiler, "--version"], capture_output=True, check=True).stdout
+    made_of = (_SOURCE.read_bytes(), version, repr(_COMPILE).encode(), _processor())
+    name = hashlib.sha256(b"\0".join(made_of)).hexdigest()[:16]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hrm"
+    target = cache / f"kernels-{name}.so"
+    if target.exists():
+        return target
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as folder:
+        compiled, linked = Path(folder) / "kernels.o", Path(folder) / "kernels.so"
+        for words in (
+            [*_COMPILE, str(_SOURCE), "-o", str(compiled)],
+            # PyTorch's own OpenMP: a second one would fight it for the cores.
+            [*_LINK, str(compiled), str(openmp), "-lm", "-o", str(linked)],
+        ):
+            subprocess.run([compiler, *words], capture_output=True, check=True)
+        os.replace(linked, target)
+    return target
+
+
+def _processor() -> bytes:
+    """What the processor can do: a home folder may be shared between machines."""
+    lines = Path("/proc/cpuinfo").read_bytes().splitlines()
+    return b"".join(dict.fromkeys(ln for ln in lines if ln.startswith((b"model", b"flags"))))

@@ -18,8 +18,8 @@ soak: $(VENV)/.installed-dev  ## the long version of the reliability tests
 	HRM_SOAK=1 $(BIN)/pytest -n 2 -rP tests/test_kills.py tests/test_faults.py tests/test_fuzz.py \
 	    tests/test_distributed.py
 
-bench: $(VENV)/.installed  ## how long starting takes
-	$(BIN)/python benchmarks/startup.py
+bench: $(VENV)/.installed  ## how fast everything is, as ratios measured in one run
+	$(BIN)/python benchmarks/bench.py
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

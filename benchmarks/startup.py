@@ -19,7 +19,7 @@ COMMANDS = {
     "import torch": ["-c", "import torch"],
     "hrm solve": ["-m", "hrm", "solve", "--seed", "0"],
 }
-REPEATS = 7
+REPEATS = 5
 
 
 def seconds(words: list[str]) -> float:
@@ -32,9 +32,14 @@ def seconds(words: list[str]) -> float:
     return statistics.median(times)
 
 
+def measure() -> dict[str, float]:
+    """Median seconds of each command."""
+    return {name: seconds(words) for name, words in COMMANDS.items()}
+
+
 def main() -> None:
     """Measure everything and print a table."""
-    measured = {name: seconds(words) for name, words in COMMANDS.items()}
+    measured = measure()
     nothing = measured["python, doing nothing"]
     print(f"{'':24}{'seconds':>9}{'× nothing':>11}")
     for name, value in measured.items():

@@ -147,4 +147,6 @@ def autocast(train: TrainConfig) -> AbstractContextManager[object]:
     """The arithmetic of a run: bfloat16 autocast, or nothing for float32."""
     if train.precision == "fp32":
         return contextlib.nullcontext()
-    return torch.autocast(train.device, torch.bfloat16)
+    # Up to torch 2.10, a weight that a step without gradient had cast stayed cast, and cut from the
+    # graph, for the steps with gradient: hence no cache.
+    return torch.autocast(train.device, torch.bfloat16, cache_enabled=False)

@@ -6,6 +6,7 @@ cross-entropy over all cells, backward, one AdamW update, and the state is cut f
 
 import copy
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -34,7 +35,7 @@ class Learner:
     def __init__(self, config: TrainConfig, model: HRM, update_cnt: int):
         self.config, self.model, self.update_cnt = config, model, update_cnt
         self.average = copy.deepcopy(model) if config.ema else model
-        self._segment = torch.compile(model) if config.compile else model
+        self._segment = _compiled(model) if config.compile else model
         self.optimizer = torch.optim.AdamW(
             [p for p in model.parameters() if p.requires_grad],
             lr=config.lr,
@@ -117,6 +118,14 @@ class Learner:
         decay = min(self.config.ema, (1 + updates) / (10 + updates))
         for average, new in zip(self.average.parameters(), self.model.parameters(), strict=True):
             average.lerp_(new, 1 - decay)
+
+
+def _compiled(model: HRM) -> Callable[..., tuple[State, Tensor]]:
+    """The model's segment, compiled so that a resumed run computes the very same numbers."""
+    # Else the threads add to the embedding's gradient in whatever order they come.
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    # Else the code for a shape depends on the shapes that came before it.
+    return torch.compile(model, dynamic=False)
 
 
 def _dropout_seed(seed: int, update: int) -> int:

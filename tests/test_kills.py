@@ -1,6 +1,9 @@
 """A run that is killed at any instant and resumed ends as if nothing had happened."""
 
 import random
+import shutil
+import subprocess
+import sys
 
 import pytest
 import runs_in_children as children
@@ -48,3 +51,17 @@ def test_death_in_front_of_a_file_operation(operation, uninterrupted, tmp_path):
     assert child.exitcode == 0
     assert children.outcome(tmp_path) == uninterrupted
     assert not [file for file in tmp_path.rglob("*") if file.name.endswith(".new")]
+
+
+@pytest.mark.skipif(not children.SOAK or not shutil.which("c++"), reason="long; needs a compiler")
+def test_a_compiled_run_on_two_threads_goes_on_bit_for_bit(tmp_path):
+    def train(*words: str) -> None:
+        settings = ["task.train_count=72", "task.val_count=32", "train.lr_schedule=constant",
+                    "train.compile=true", "train.threads=2"]  # fmt: skip
+        command = [sys.executable, "-m", "hrm", "train", *words[:1], *settings, *words[1:]]
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+
+    train("demo", "train.epoch_cnt=2", "--out", "whole")
+    train("demo", "train.epoch_cnt=1", "--out", "parts")
+    train("demo", "train.epoch_cnt=2", "--out", "parts", "--resume", "--accept-changes")
+    assert children.outcome(tmp_path / "parts") == children.outcome(tmp_path / "whole")

@@ -307,3 +307,33 @@ def test_bf16_autocast_trains(tmp_path):
     trainer.run()
     assert np.isfinite(trainer.progress.history[0]["train_loss"])
     assert trainer.model.head.weight.dtype == torch.float32
+
+
+@pytest.mark.parametrize("horizon", ["one_step", "full"])
+def test_bf16_gradients_are_those_of_fp32_up_to_rounding(horizon):
+    gradients = []
+    for precision in ("fp32", "bf16"):
+        config = tiny(train__precision=precision, model__grad_horizon=horizon)
+        torch.manual_seed(0)
+        model = HRM(config.model, 4)
+        tokens = torch.randint(0, 5, (8, 16))
+        with distributed.autocast(config.train):
+            # Or steps without gradient would leave weights in it that get none (torch < 2.11).
+            assert precision == "fp32" or not torch.is_autocast_cache_enabled()
+            _, logits = model(model.initial_state(8), tokens)
+            loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1).float(), tokens.flatten())
+        loss.backward()
+        gradients.append({n: p.grad for n, p in model.named_parameters() if p.grad is not None})
+    fp32, bf16 = gradients
+    assert fp32.keys() == bf16.keys()
+    for name, gradient in fp32.items():
+        assert (gradient - bf16[name]).norm() < 0.1 * gradient.norm(), name
+
+
+def test_compiled_training_asks_for_code_that_repeats_itself(monkeypatch):
+    """What it is asked for here is seen to hold by `make soak`, where a compiler is needed."""
+    asked = {}
+    monkeypatch.setattr("torch.compile", lambda model, **options: asked.update(options) or model)
+    monkeypatch.setattr("torch.use_deterministic_algorithms", lambda on, **_: asked.update(det=on))
+    Learner(tiny(train__compile=True).train, HRM(tiny().model, 4), 1)
+    assert asked == {"dynamic": False, "det": True}

@@ -8,25 +8,16 @@ Accuracy is measured on 1,000 held-out boards, which the endless stream never yi
 
 import argparse
 import json
-import math
 import shutil
 from pathlib import Path
 
 from hrm import HRM, evaluate, hub, runs
 from hrm.config import HELD_OUT_SEED
 from hrm.data import content_hash, held_out
+from hrm.evaluation import wilson
 
 BOARD_CNT = 1000
 SEGMENTS = (1, 2, 4, 8, 16)
-
-
-def wilson(share: float, count: int) -> tuple[float, float]:
-    """The 95 % Wilson score interval of a share of `count` independent trials."""
-    z = 1.959964
-    centre = share + z * z / (2 * count)
-    spread = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    scale = 1 + z * z / count
-    return (centre - spread) / scale, (centre + spread) / scale
 
 
 def accuracy_table(model: HRM, wall_prob: float) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """Metrics at every segment count asked for, from one pass over the boards."""
 
+import math
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 
@@ -54,8 +55,10 @@ def evaluate(
         Metrics by segment count, ascending.
 
     Raises:
-        ValueError: if no segment count is given, or one below 1.
+        ValueError: if no segment count is given, or one below 1, or if the model does not work on
+            boards of this size.
     """
+    model.require_size(boards.shape[1])
     labels = label(boards) if labels is None else labels
     counts = sorted(set(segments))
     if not counts or counts[0] < 1:
@@ -80,7 +83,7 @@ def _measure(
     """Sums over the batch of loss, cell_acc, board_acc and solved, for each segment count."""
     device = next(model.parameters()).device
     tokens, targets = to_tokens(boards, device), to_tokens(labels, device)
-    state = model.initial_state(len(boards))
+    state = model.initial_state(len(boards), boards.shape[1])
     loss, sums = 0.0, {}
     for segment in range(1, counts[-1] + 1):
         state, logits = model(state, tokens)
@@ -91,6 +94,15 @@ def _measure(
             scores = right.mean(), right.all(axis=1).mean(), solved(boards, answers).mean()
             sums[segment] = np.array([loss / segment, *(s * len(boards) for s in scores)])
     return sums
+
+
+def wilson(share: float, count: int) -> tuple[float, float]:
+    """The 95 % interval of a share of `count` independent trials (Wilson 1927)."""
+    z = 1.959964
+    centre = share + z * z / (2 * count)
+    spread = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    scale = 1 + z * z / count
+    return (centre - spread) / scale, (centre + spread) / scale
 
 
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:

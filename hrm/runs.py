@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import socket
+import subprocess
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -153,13 +154,29 @@ def describe_data(config: RunConfig, dataset: Dataset) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Versions of everything that has a say in the numbers, and the machine."""
+    """Versions of everything that has a say in the numbers, and the machine.
+
+    Run from a git checkout, this includes its commit, and whether files differ from it.
+    """
     packages = ("hrm-lab", "torch", "numpy", "safetensors", "pydantic")
     return {
         **{name: version(name) for name in packages},
+        **_commit(),
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
     }
+
+
+def _commit() -> dict[str, str]:
+    checkout = Path(__file__).parent.parent
+    if not (checkout / ".git").exists():
+        return {}
+    words = ("git", "-C", str(checkout), "describe", "--always", "--dirty= with changes")
+    try:
+        found = subprocess.run(words, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    return {} if found.returncode else {"commit": found.stdout.strip()}
 
 
 def _flat(content: Any, prefix: str = "") -> dict[str, Any]:

@@ -1,0 +1,197 @@
+"""Measure finished runs by the protocol of docs/records.md: a row of the table, and JSON.
+
+    python benchmarks/record.py runs/record-0 runs/record-1 runs/record-2
+
+The runs are the seeds of one recipe. Each one's best checkpoint is tested on 1,000 held-out boards,
+which are compared with every board that the run has seen, also up to rotation and reflection.
+"""
+
+import argparse
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import mean
+
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+
+from hrm import HRM, evaluate, runs
+from hrm.boards import Boards
+from hrm.cli import errors_as_exit_codes
+from hrm.config import RunConfig
+from hrm.data import Dataset, check_leak, content_hash, held_out, load_dataset
+from hrm.evaluation import wilson
+
+BOARD_CNT = 1000
+MAX_PARAMETERS = 6_300_000
+PROTOCOL = {
+    "board_size": 20,
+    "wall_prob": 0.3,
+    "train_count": 2000,
+    "val_count": 500,
+    "stream": False,
+    "train_boards": None,
+}
+SCORES = ("board_acc", "acc4x", "solved", "solved4x")
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one run is worth on the test boards."""
+
+    run: str
+    kind: str
+    """"plain", "augmented", or how it departs from the protocol."""
+    seed: int
+    segments: int
+    board_acc: float
+    acc4x: float
+    solved: float
+    solved4x: float
+    parameters: int
+    minutes: float
+    """Training and validation, from the run's metrics."""
+    epochs: int
+    best_epoch: int
+    test_boards: int
+    test_sha256: str
+    seen_boards: int
+    leaked: int
+    leaked_up_to_symmetry: int
+    commit: str
+    machine: str
+    threads: int
+
+
+def measure(run: Path, board_cnt: int = BOARD_CNT) -> Measurement:
+    """Test a finished run's best checkpoint.
+
+    Args:
+        run: its folder.
+        board_cnt: held-out boards to test on.
+
+    Raises:
+        ValueError: if it is no finished run, its boards are not those of its config, or a test
+            board is among those that it has seen.
+    """
+    config, history = runs.read_config(run), runs.read_metrics(run)
+    if len(history) < config.train.epoch_cnt:
+        raise ValueError(
+            f"{run}: {len(history)} of {config.train.epoch_cnt} epochs are done; finish it with"
+            f" hrm train --resume --out {run}"
+        )
+    dataset = load_dataset(config.task)
+    if dataset.hashes != json.loads((run / runs.DATA).read_text())["hashes"]:
+        raise ValueError(f"{run}: its boards are not those that its config names")
+    test = held_out(config.task.board_size, config.task.wall_prob, board_cnt)
+    seen = _seen(dataset, config, len(history))
+    leak = check_leak(test, seen)
+    if leak.shared:
+        raise ValueError(f"{run}: {leak.shared} test boards are among those that it has seen")
+    return _measurement(run, config, history, test, (len(seen), leak.shared_up_to_symmetry))
+
+
+def _measurement(
+    run: Path,
+    config: RunConfig,
+    history: list[dict[str, float]],
+    test: Boards,
+    seen: tuple[int, int],
+) -> Measurement:
+    model, versions = HRM.from_pretrained(run), json.loads((run / runs.VERSIONS).read_text())
+    segments = config.model.infer_segment_cnt
+    with Progress(transient=True, console=Console(stderr=True)) as progress:
+        task = progress.add_task(str(run), total=len(test))
+        found = evaluate(
+            model,
+            test,
+            [segments, 4 * segments],
+            on_batch=lambda boards: progress.advance(task, boards),
+        )
+    short, long = found[segments], found[4 * segments]
+    best = min(history, key=lambda row: row["val_loss"])
+    return Measurement(
+        run=str(run),
+        kind=kind(config, model.parameter_cnt),
+        seed=config.task.seed,
+        segments=segments,
+        board_acc=short.board_acc,
+        acc4x=long.board_acc,
+        solved=short.solved,
+        solved4x=long.solved,
+        parameters=model.parameter_cnt,
+        minutes=sum(row["seconds"] for row in history) / 60,
+        epochs=len(history),
+        best_epoch=int(best["epoch"]),
+        test_boards=len(test),
+        test_sha256=content_hash(test),
+        seen_boards=seen[0],
+        leaked=0,
+        leaked_up_to_symmetry=seen[1],
+        commit=versions.get("commit", "unknown"),
+        machine=f"{versions['machine']}, torch {versions['torch']}",
+        threads=config.train.threads,
+    )
+
+
+def kind(config: RunConfig, parameter_cnt: int) -> str:
+    """The class that a run competes in, or how it departs from the protocol."""
+    task = config.task.model_dump()
+    departures = [
+        f"task.{key} {task[key]}, not {wanted}"
+        for key, wanted in PROTOCOL.items()
+        if task[key] != wanted
+    ]
+    if parameter_cnt > MAX_PARAMETERS:
+        departures.append(f"{parameter_cnt:,} parameters, not {MAX_PARAMETERS:,} at most")
+    if config.train.init_from:
+        departures.append(f"train.init_from {config.train.init_from}")
+    if departures:
+        return f"outside the protocol: {'; '.join(departures)}"
+    return "augmented" if config.task.augment else "plain"
+
+
+def _seen(dataset: Dataset, config: RunConfig, epochs: int) -> Boards:
+    """Every board that a run trains or validates on; augmented views count as the board itself."""
+    if dataset.train.fixed is not None:
+        return np.concatenate([dataset.train.fixed, dataset.val])
+    drawn = [dataset.train.epoch(e, config.train.seed)[0] for e in range(1, epochs + 1)]
+    return np.concatenate([*drawn, dataset.val])
+
+
+def row(measurements: list[Measurement]) -> str:
+    """The Markdown row of a recipe: of several seeds the mean and the range, of one its interval.
+
+    Raises:
+        ValueError: if the runs are not of one kind, or two have the same seed.
+    """
+    first = measurements[0]
+    if len({m.seed for m in measurements}) < len(measurements):
+        raise ValueError("two of the runs have the same task.seed; a row is one run a seed")
+    if len({(m.kind, m.parameters, m.segments) for m in measurements}) > 1:
+        raise ValueError("the runs are of different kinds or models; a row is one recipe")
+    cells = [Path(first.run).name, first.kind, ", ".join(str(m.seed) for m in measurements)]
+    for score in SCORES:
+        values = [getattr(m, score) for m in measurements]
+        low, high = (
+            (min(values), max(values)) if len(values) > 1 else wilson(values[0], first.test_boards)
+        )
+        cells.append(f"{mean(values):.3f} ({low:.3f} to {high:.3f})")
+    cells += [f"{first.parameters:,}", f"{mean(m.minutes for m in measurements):.3g}"]
+    return "| " + " | ".join([*cells, ", ".join(sorted({m.commit for m in measurements}))]) + " |"
+
+
+def main() -> None:
+    """Read the arguments and print."""
+    parser = argparse.ArgumentParser(description="Measure finished runs, the seeds of one recipe.")
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
+    with errors_as_exit_codes():
+        measurements = [measure(run) for run in parser.parse_args().runs]
+        print(row(measurements))
+        for measurement in measurements:
+            print(json.dumps(asdict(measurement)))
+
+
+if __name__ == "__main__":
+    main()

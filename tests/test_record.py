@@ -1,0 +1,98 @@
+import json
+import shutil
+
+import pytest
+
+from benchmarks.record import kind, measure, row
+from hrm import HRM, evaluate, launch, runs
+from hrm.config import RunConfig
+from hrm.data import content_hash, held_out, load_dataset, symmetries
+from hrm.presets import PRESETS
+
+TINY = PRESETS["debug"][1].derive(
+    task__board_size=4,
+    task__train_count=24,
+    task__val_count=8,
+    model__d_model=8,
+    train__epoch_cnt=2,
+    train__threads=1,
+)
+RECORD = RunConfig().derive(task__board_size=20, task__train_count=2000)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "tiny-0"
+    launch.start(folder, TINY)
+    return folder
+
+
+def test_a_run_is_measured_on_held_out_boards(finished):
+    found = measure(finished, 40)
+    boards = held_out(4, 0.3, 40)
+    expected = evaluate(HRM.from_pretrained(finished), boards, [2, 8])
+    assert (found.board_acc, found.solved) == (expected[2].board_acc, expected[2].solved)
+    assert (found.acc4x, found.solved4x) == (expected[8].board_acc, expected[8].solved)
+    assert found.test_sha256 == content_hash(boards)
+    assert found.minutes == sum(r["seconds"] for r in runs.read_metrics(finished)) / 60 > 0
+    assert (found.seen_boards, found.leaked, found.epochs) == (32, 0, 2)
+    seen = {b.tobytes() for part in seen_by(finished) for b in part}
+    turned = [any(v.tobytes() in seen for v in symmetries(board)) for board in boards]
+    assert found.leaked_up_to_symmetry == sum(turned)
+
+
+def seen_by(run):
+    dataset = load_dataset(runs.read_config(run).task)
+    return dataset.train.epoch(1, 0)[0], dataset.val
+
+
+def test_the_boards_of_a_stream_are_seen_too(tmp_path):
+    launch.start(tmp_path / "stream", TINY.derive(task__stream=True))
+    assert measure(tmp_path / "stream", 10).seen_boards == 2 * 24 + 8
+
+
+def test_a_leak_refuses_the_measurement(finished, monkeypatch):
+    monkeypatch.setattr("benchmarks.record.held_out", lambda *_: seen_by(finished)[1])
+    with pytest.raises(ValueError, match="8 test boards are among those that it has seen"):
+        measure(finished)
+
+
+def test_what_is_no_finished_run_is_refused(finished, tmp_path):
+    shutil.copytree(finished, tmp_path / "run")
+    data = tmp_path / "run" / runs.DATA
+    content = json.loads(data.read_text())
+    content["hashes"]["train"] = "0"
+    data.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="not those that its config names"):
+        measure(tmp_path / "run")
+    metrics = tmp_path / "run" / runs.METRICS
+    metrics.write_text(metrics.read_text().splitlines()[0] + "\n")
+    with pytest.raises(ValueError, match=r"1 of 2 epochs are done; .*--resume"):
+        measure(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "plain"),
+        ({"task__augment": True}, "augmented"),
+        ({"task__train_count": 4000}, "outside the protocol: task.train_count 4000, not 2000"),
+        ({"task__stream": True}, "outside the protocol: task.stream True, not False"),
+        ({"train__init_from": "x"}, "outside the protocol: train.init_from x"),
+    ],
+)
+def test_the_class_of_a_run(changes, words):
+    assert kind(RECORD.derive(**changes), 6_300_000) == words
+    assert "6,300,001 parameters" in kind(RECORD, 6_300_001)
+
+
+def test_a_row_is_one_recipe_and_its_seeds(finished):
+    one = measure(finished, 40)
+    assert f"{one.board_acc:.3f} (" in row([one])
+    other = type(one)(**{**one.__dict__, "seed": 1, "board_acc": one.board_acc + 0.5})
+    mean = one.board_acc + 0.25
+    assert f"{mean:.3f} ({one.board_acc:.3f} to {other.board_acc:.3f})" in row([one, other])
+    with pytest.raises(ValueError, match=r"same task\.seed"):
+        row([one, one])
+    with pytest.raises(ValueError, match="different kinds"):
+        row([one, type(one)(**{**other.__dict__, "kind": "augmented"})])

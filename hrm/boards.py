@@ -148,6 +148,24 @@ def _marked_paths(boards: Boards, answers: Boards) -> tuple[NDArray[np.bool_], N
     return legal & joined, marked.sum(axis=(1, 2))
 
 
+def turn(boards: Boards, symmetry: int) -> Boards:
+    """Boards (or answers) under one of the square's eight symmetries.
+
+    Args:
+        boards: ``(..., N, N)`` codes.
+        symmetry: 0 to 3: that many quarter turns to the left; 4 to 7: mirrored along the main
+            diagonal first. 0 leaves them as they are.
+    """
+    mirrored = boards.swapaxes(-1, -2) if symmetry >= 4 else boards
+    return np.ascontiguousarray(np.rot90(mirrored, symmetry % 4, axes=(-2, -1)))
+
+
+def turn_back(boards: Boards, symmetry: int) -> Boards:
+    """Undo `turn`."""
+    back = np.rot90(boards, -(symmetry % 4), axes=(-2, -1))
+    return np.ascontiguousarray(back.swapaxes(-1, -2) if symmetry >= 4 else back)
+
+
 def random_boards(size: int, wall_prob: float, key: tuple[int, ...]) -> Iterator[Boards]:
     """An endless stream of batches of random solvable boards, a function of its arguments alone.
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrm.board_text import read_boards
-from hrm.boards import UNREACHABLE, Boards, label, random_boards, shortest_lengths
+from hrm.boards import UNREACHABLE, Boards, label, random_boards, shortest_lengths, turn
 from hrm.config import HELD_OUT_SEED, TaskConfig
 
 HELD_OUT_CNT = 2_000
@@ -237,7 +237,7 @@ def check_leak(first: Boards, second: Boards) -> LeakReport:
 
 def symmetries(board: Boards) -> list[Boards]:
     """The eight rotations and reflections of one ``(N, N)`` board; the first is the board."""
-    return [np.rot90(b, turns).copy() for b in (board, board.T) for turns in range(4)]
+    return [turn(board, symmetry).copy() for symmetry in range(8)]
 
 
 def _held_out(size: int, wall_prob: float, count: int) -> Boards:

@@ -47,7 +47,7 @@ from typing import Any, NamedTuple
 
 import torch
 from huggingface_hub import ModelHubMixin
-from jaxtyping import Float, Integer
+from jaxtyping import Bool, Float, Integer
 from torch import Tensor, nn
 
 from hrm import hub
@@ -123,6 +123,10 @@ class State(NamedTuple):
     def detach(self) -> "State":
         """The same values, cut from the graph."""
         return State(self.zH.detach(), None if self.zL is None else self.zL.detach())
+
+    def of(self, boards: Bool[Tensor, "B"]) -> "State":  # noqa: F821
+        """The state of some of the boards."""
+        return State(self.zH[boards], None if self.zL is None else self.zL[boards])
 
 
 OnUpdate = Callable[[str, State], None]

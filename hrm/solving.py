@@ -6,6 +6,7 @@ print(solve(open("board.txt").read()))
 
 import functools
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from hrm.distributed import boards_at_a_time
 from hrm.evaluation import to_boards, to_tokens
 from hrm.hrm import HRM, State
 from hrm.presets import DEFAULT_MODEL
+from hrm.thinking import Thinking, plan, think
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,9 +53,15 @@ class Solution:
     """The label; None for a board without a path."""
     verdict: Verdict
     segments: int
-    """Segments thought for."""
+    """Segments thought for, all attempts together."""
     seconds: float
     """Thinking time; boards solved together share it evenly."""
+    thinking: Thinking
+    """How the model was to think."""
+    attempts: int
+    """Attempts made."""
+    abstained: bool
+    """Whether the model found no answer to stand by: none checked out, or none stood still."""
 
     @property
     def exact(self) -> bool:
@@ -75,6 +83,8 @@ class Solution:
             "exact": self.exact,
             "solved": self.solved,
             "segments": self.segments,
+            "attempts": self.attempts,
+            "abstained": self.abstained,
         }
 
     def __str__(self) -> str:
@@ -84,13 +94,27 @@ class Solution:
             for name, board in parts.items()
             if board is not None
         ]
-        thought = f"{self.segments} segment{'s' * (self.segments != 1)}"
+        thought = _count(self.segments, "segment")
+        if self.attempts > 1:
+            thought += f" in {self.attempts} attempts"
         verdict = f"Verdict: {self.verdict.words} ({thought}, {self.seconds * 1000:.0f} ms)"
-        return "\n\n".join([*boards, LEGEND, verdict])
+        return "\n\n".join([*boards, LEGEND, verdict, *self._abstention()])
+
+    def _abstention(self) -> list[str]:
+        if not self.abstained or self.verdict is Verdict.UNSOLVABLE:
+            return []
+        limit = _count(self.thinking.max_segments, "segment")
+        if self.attempts > 1:
+            limit += f" of each of {self.attempts} attempts"
+        found = {"solved": "no answer checked out", "settled": "the answer kept changing"}
+        return [f"The model abstains: {found[self.thinking.until]} within {limit}."]
 
 
 def solve(
-    board: str | Boards, model: HRM | str | Path = DEFAULT_MODEL, segments: int | None = None
+    board: str | Boards,
+    model: HRM | str | Path = DEFAULT_MODEL,
+    segments: int | None = None,
+    **how: Any,
 ) -> Solution:
     """Solve one board.
 
@@ -98,11 +122,14 @@ def solve(
         board: as text (see `board_text`) or as ``(N, N)`` codes.
         model: a model, or what `HRM.from_pretrained` takes.
         segments: to think for; by default the model's `infer_segment_cnt`.
+        **how: think time that depends on the board, and further attempts, such as
+            `until="solved", max_segments=32`; see `thinking.plan`.
 
     Raises:
-        ValueError: if the text is not one board of the model's size, or there is no such model.
+        ValueError: if the text is not one board of a size that the model works on, there is no such
+            model, or the wishes do not go together.
     """
-    return next(solve_all([_one_board(board)], model, segments))
+    return next(solve_all([_one_board(board)], model, segments, **how))
 
 
 def solve_all(
@@ -110,19 +137,31 @@ def solve_all(
     model: HRM | str | Path = DEFAULT_MODEL,
     segments: int | None = None,
     batch_size: int | None = None,
+    **how: Any,
 ) -> Iterator[Solution]:
-    """Solve many boards, a batch at a time; see `solve`.
+    """Solve many boards, in order, a batch of one size at a time; see `solve`.
 
     Raises:
-        ValueError: before anything is solved, naming the first board that is not of the model's
-            size, or not a board.
+        ValueError: before anything is solved, naming the first board that is not of a size that the
+            model works on, or not a board.
     """
-    model, segments = _ready(model, segments)
-    _require_boards(boards, model.board_size)
+    model = _ready(model)
+    thinking = plan(model.config.infer_segment_cnt, segments, **how)
+    _require_boards(boards, model)
     device = next(model.parameters()).device
-    batch_size = batch_size or boards_at_a_time(device, model.board_size)
-    for start in range(0, len(boards), batch_size):
-        yield from _solve_batch(np.stack(boards[start : start + batch_size]), model, segments)
+    same_size: dict[int, list[int]] = defaultdict(list)
+    for index, board in enumerate(boards):
+        same_size[len(board)].append(index)
+    solved: dict[int, Solution] = {}
+    for index, board in enumerate(boards):
+        if index not in solved:
+            # All boards of its size before this one are solved, so these are the next ones.
+            count = batch_size or boards_at_a_time(device, len(board))
+            batch = same_size[len(board)][:count]
+            del same_size[len(board)][:count]
+            stacked = np.stack([boards[i] for i in batch])
+            solved |= zip(batch, _solve_batch(stacked, model, thinking), strict=True)
+        yield solved.pop(index)
 
 
 def watch(
@@ -133,9 +172,9 @@ def watch(
 
     Args and errors as for `solve`.
     """
-    model, segments = _ready(model, segments)
-    board = _one_board(board)
-    _require_boards([board], model.board_size)
+    model, board = _ready(model), _one_board(board)
+    segments = plan(model.config.infer_segment_cnt, segments).max_segments
+    _require_boards([board], model)
     frames = []
 
     def on_update(module: str, state: State) -> None:
@@ -146,30 +185,34 @@ def watch(
 
     with torch.inference_mode():
         tokens = to_tokens(board[None], next(model.parameters()).device)
-        state = model.initial_state(1)
+        state = model.initial_state(1, len(board))
         frames.append(_frame(model.answer(state), 0, 0))
         for _ in range(segments):
             state, _ = model(state, tokens, on_update)
     return frames
 
 
-def _solve_batch(boards: Boards, model: HRM, segments: int) -> Iterator[Solution]:
+def _solve_batch(boards: Boards, model: HRM, thinking: Thinking) -> Iterator[Solution]:
     began = time.perf_counter()
-    answers = to_boards(think(model, boards, segments).argmax(-1))
+    thoughts = think(model, boards, thinking)
     seconds = (time.perf_counter() - began) / len(boards)
-    for board, answer, verdict in zip(boards, answers, judge(boards, answers), strict=True):
-        target = None if verdict is Verdict.UNSOLVABLE else label(board[None])[0]
-        yield Solution(board, answer, target, verdict, segments, seconds)
-
-
-@torch.inference_mode()
-def think(model: HRM, boards: Boards, segments: int) -> Tensor:
-    """The ``(B, S, V)`` logits after so many segments."""
-    tokens = to_tokens(boards, next(model.parameters()).device)
-    state = model.initial_state(len(boards))
-    for _ in range(segments):
-        state, logits = model(state, tokens)
-    return logits
+    for i, verdict in enumerate(judge(boards, thoughts.answers)):
+        sure = {
+            "fixed": True,
+            "settled": bool(thoughts.done[i]),
+            "solved": verdict in (Verdict.EXACT, Verdict.SOLVED),
+        }
+        yield Solution(
+            input=boards[i],
+            predicted=thoughts.answers[i],
+            target=None if verdict is Verdict.UNSOLVABLE else label(boards[i : i + 1])[0],
+            verdict=verdict,
+            segments=int(thoughts.segments[i]),
+            seconds=seconds,
+            thinking=thinking,
+            attempts=int(thoughts.attempts[i]),
+            abstained=not sure[thinking.until],
+        )
 
 
 def _frame(logits: Tensor, segment: int, step: int) -> Frame:
@@ -178,16 +221,16 @@ def _frame(logits: Tensor, segment: int, step: int) -> Frame:
     return Frame(to_boards(logits.argmax(-1))[0], probability.cpu().numpy(), segment, step)
 
 
-def _ready(model: HRM | str | Path, segments: int | None) -> tuple[HRM, int]:
-    """The model, not dropping anything out, and how long it shall think."""
+def _ready(model: HRM | str | Path) -> HRM:
+    """The model, not dropping anything out."""
     if not isinstance(model, HRM):
         bundled = str(model) in hub.bundled_models()
         model = _bundled(str(model)) if bundled else HRM.from_pretrained(model)
-    network = model.eval()
-    segments = network.config.infer_segment_cnt if segments is None else segments
-    if segments < 1:
-        raise ValueError(f"segments: {segments}; think for 1 or more")
-    return network, segments
+    return model.eval()
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'s' * (number != 1)}"
 
 
 def _one_board(board: str | Boards) -> Boards:
@@ -197,13 +240,15 @@ def _one_board(board: str | Boards) -> Boards:
     return np.asarray(boards[0])
 
 
-def _require_boards(boards: Sequence[Boards], size: int) -> None:
+def _require_boards(boards: Sequence[Boards], model: HRM) -> None:
     for number, board in enumerate(boards, start=1):
-        if board.shape != (size, size):
-            raise ValueError(
-                f"board {number} is {'×'.join(map(str, board.shape))}, but this model solves"
-                f" {size}×{size} boards; see `hrm info` for others"
-            )
+        if board.ndim != 2 or board.shape[0] != board.shape[1]:
+            shape = "×".join(map(str, board.shape))
+            raise ValueError(f"board {number} is {shape}; boards are square")
+        try:
+            model.require_size(len(board))
+        except ValueError as error:
+            raise ValueError(f"board {number}: {error}") from None
         if not np.isin(board, (FLOOR, WALL, START, END)).all() or [
             (board == code).sum() for code in (START, END)
         ] != [1, 1]:

@@ -328,7 +328,7 @@ def test_info(run):
         ("train --resumee", ["--resume"]),
         ("solve --model nope", ["nope", "boardpath-10x10"]),
         ("solve --model model --boards bad.txt", ["bad.txt", "line 2, column 3", "'x'"]),
-        ("solve --model model --boards five.txt", ["board 1 is 5×5", "4×4"]),
+        ("solve --model model --boards five.txt", ["board 1: boards are 5×5", "4×4", "rope_2d"]),
         ("solve --model model --size 6", ["6×6", "4×4"]),
         ("solve --model model --segments 0", ["--segments"]),
         ("solve --model model --wall-prob 0.95", ["--wall-prob"]),

@@ -62,13 +62,13 @@ def test_a_board_without_a_path_is_named_so(model):
 def test_json_holds_what_the_contract_names(model, boards):
     content = solve(boards[0], model).as_json()
     names = ["input", "predicted", "target", "verdict", "exact", "solved", "segments"]
-    assert list(content) == names
+    assert list(content) == [*names, "attempts", "abstained"]
     (read_back,) = parse_boards("\n".join(content["input"]))
     assert (read_back == boards[0]).all()
 
 
 def test_boards_of_another_size_are_refused_before_anything_is_solved(model, boards):
-    with pytest.raises(ValueError, match=r"board 2 is 5×5, but this model solves 4×4"):
+    with pytest.raises(ValueError, match=r"board 2: boards are 5×5, but this model works on 4×4"):
         next(solve_all([boards[0], generate(5, 0.3, 1, 0)[0]], model))
 
 

@@ -20,6 +20,35 @@ if TYPE_CHECKING:
 @click.option(
     "--segments", type=click.IntRange(1, 10_000), help="Think time [default: the model's]."
 )
+@click.option(
+    "--until",
+    type=click.Choice(["fixed", "settled", "solved"]),
+    default="fixed",
+    show_default=True,
+    help="Think for a fixed time; until the answer stands still; until it checks out.",
+)
+@click.option(
+    "--max-segments",
+    type=click.IntRange(1, 10_000),
+    help="Abstain if it takes an attempt longer to settle or to be solved [default: 32].",
+)
+@click.option(
+    "--patience",
+    type=click.IntRange(1, 10_000),
+    help="Segments that an answer must stand still for to be settled [default: 2].",
+)
+@click.option(
+    "--symmetries",
+    is_flag=True,
+    help="7 more attempts: the board turned and mirrored, the answer turned back.",
+)
+@click.option(
+    "--restarts",
+    type=click.IntRange(0, 1000),
+    default=0,
+    metavar="N",
+    help="N more attempts, from noisy initial states.",
+)
 @click.option("--gif", type=click.Path(path_type=Path), help="Write an animation of the thinking.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a board.")
 @click.option("--size", type=click.IntRange(2, 64), help="Random board: cells on a side.")
@@ -29,6 +58,11 @@ def solve(
     model: str,
     boards: str | None,
     segments: int | None,
+    until: str,
+    max_segments: int | None,
+    patience: int | None,
+    symmetries: bool,
+    restarts: int,
     gif: Path | None,
     as_json: bool,
     size: int | None,
@@ -40,15 +74,21 @@ def solve(
     \b
     hrm solve --seed 7 --gif thinking.gif
     hrm solve --boards my.txt --segments 16
+    hrm solve --boards my.txt --until solved --max-segments 32
     printf 'S.#\\n..#\\n#.E\\n' | hrm solve --boards - --json
 
     A board is rows of . floor, # wall, S start, E end; blank lines separate boards.
+
+    Further attempts are made until one checks out with --until solved; otherwise all are made, and
+    the answer that most of them gave is taken.
     """
     from hrm.board_text import read_boards
     from hrm.data import generate
     from hrm.hrm import HRM
     from hrm.solving import solve_all
 
+    if gif and (symmetries or restarts):
+        raise ValueError("--gif: shows a single attempt; leave out --symmetries and --restarts")
     network = HRM.from_pretrained(model)
     if boards is not None:
         chosen = read_boards(boards)
@@ -56,8 +96,15 @@ def solve(
         seed = secrets.randbelow(2**31 - 1) if seed is None else seed
         chosen = list(generate(size or network.board_size, wall_prob, 1, seed))
         click.echo(f"Random board, --seed {seed}", err=as_json)
-    segments = segments or network.config.infer_segment_cnt
-    for number, solution in enumerate(solve_all(chosen, network, segments), start=1):
+    how = {
+        "until": until,
+        "max_segments": max_segments,
+        "patience": patience,
+        "symmetries": symmetries,
+        "restarts": restarts,
+    }
+    solutions = solve_all(chosen, network, segments, **how)
+    for number, solution in enumerate(solutions, start=1):
         click.echo(json.dumps(solution.as_json()) if as_json else f"\n{solution}")
         if gif:
             path = gif if len(chosen) == 1 else gif.with_stem(f"{gif.stem}-{number}")

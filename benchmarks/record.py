@@ -27,6 +27,7 @@ BOARD_CNT = 1000
 MAX_PARAMETERS = 6_300_000
 PROTOCOL = {
     "board_size": 20,
+    "board_sizes": None,
     "wall_prob": 0.3,
     "train_count": 2000,
     "val_count": 500,
@@ -53,7 +54,6 @@ class Measurement:
     minutes: float
     """Training and validation, from the run's metrics."""
     epochs: int
-    best_epoch: int
     test_boards: int
     test_sha256: str
     seen_boards: int
@@ -110,7 +110,6 @@ def _measurement(
             on_batch=lambda boards: progress.advance(task, boards),
         )
     short, long = found[segments], found[4 * segments]
-    best = min(history, key=lambda row: row["val_loss"])
     return Measurement(
         run=str(run),
         kind=kind(config, model.parameter_cnt),
@@ -123,7 +122,6 @@ def _measurement(
         parameters=model.parameter_cnt,
         minutes=sum(row["seconds"] for row in history) / 60,
         epochs=len(history),
-        best_epoch=int(best["epoch"]),
         test_boards=len(test),
         test_sha256=content_hash(test),
         seen_boards=seen[0],

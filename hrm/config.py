@@ -14,6 +14,7 @@ from hrm.files import read_text
 from hrm.yaml_text import parse_yaml, to_yaml
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
+BoardSize = Annotated[int, Field(ge=2, le=64)]
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
 
@@ -46,8 +47,12 @@ class Section(BaseModel):
 class TaskConfig(Section):
     """The puzzle: boards, how many, and where they come from."""
 
-    board_size: Annotated[int, Field(ge=2, le=64)] = 10
+    board_size: BoardSize = 10
     """Cells on a side of the board (N)."""
+    board_sizes: Annotated[list[BoardSize], Field(min_length=1, max_length=63)] | None = None
+    """Train and validate on boards of several sizes, such as [6, 8, 10], in equal shares; each
+    batch is of one size. `board_size` must be among them. Needs a model whose positions allow any
+    size (`rope_2d`). Unset: `board_size` alone."""
     wall_prob: Annotated[float, Field(ge=0, le=0.9)] = 0.3
     """Probability that a cell is a wall (obstacle density)."""
     train_count: Count = 4000
@@ -74,13 +79,52 @@ class TaskConfig(Section):
             raise ValueError("val_boards: needs train_boards; name both files or neither")
         if self.train_boards and self.stream:
             raise ValueError("stream: boards of a file cannot stream; set stream=false")
+        if self.board_sizes:
+            self._require_sizes(self.board_sizes)
         # With its label and as tokens, a cell takes 18 bytes.
-        if (self.train_count + self.val_count) * self.board_size**2 * 18 > MAX_BOARD_BYTES:
+        cells = max(self.board_sizes or [self.board_size]) ** 2
+        if (self.train_count + self.val_count) * cells * 18 > MAX_BOARD_BYTES:
             raise ValueError(
                 f"train_count: {self.train_count} boards of this size would take over 8 GiB of"
                 " memory an epoch; use fewer, and more epochs"
             )
         return self
+
+    def _require_sizes(self, sizes: list[int]) -> None:
+        if len(set(sizes)) < len(sizes):
+            raise ValueError(f"board_sizes: {sizes} names a size twice; name each once")
+        if self.board_size not in sizes:
+            raise ValueError(
+                f"board_size: {self.board_size} is not among board_sizes {sizes}; set it to one of"
+                " them, the size that the model is used at by default"
+            )
+        if self.train_boards:
+            raise ValueError("board_sizes: boards of a file are of one size; unset board_sizes")
+        if min(self.train_count, self.val_count) < len(sizes):
+            raise ValueError(
+                f"board_sizes: {len(sizes)} sizes, but train_count {self.train_count} and val_count"
+                f" {self.val_count}; each size needs a board of either"
+            )
+
+    def of_each_size(self) -> list["TaskConfig"]:
+        """The task for each of `board_sizes`, with its share of the boards; without them, itself.
+
+        Where the counts do not divide evenly, the first sizes get one board more.
+        """
+        if not self.board_sizes:
+            return [self]
+        kinds = len(self.board_sizes)
+        return [
+            self.model_copy(
+                update={
+                    "board_size": size,
+                    "board_sizes": None,
+                    "train_count": self.train_count // kinds + (i < self.train_count % kinds),
+                    "val_count": self.val_count // kinds + (i < self.val_count % kinds),
+                }
+            )
+            for i, size in enumerate(self.board_sizes)
+        ]
 
 
 class ModelConfig(Section):
@@ -254,6 +298,16 @@ class RunConfig(Section):
     task: TaskConfig = TaskConfig()
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.task.board_sizes and self.model.tied_to_size_by:
+            raise ValueError(
+                "task.board_sizes: this model works on one size only, because of its"
+                f" {self.model.tied_to_size_by}; set model.rope_2d=true and"
+                " model.use_abs_pos=false"
+            )
+        return self
 
     def to_yaml(self) -> str:
         """The YAML text that `load_config` reads back to an equal config."""

@@ -5,8 +5,9 @@ two runs with the same seed see the same boards in the same order on every machi
 """
 
 import hashlib
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ HELD_OUT_CNT = 2_000
 """Boards of `HELD_OUT_SEED` that the endless stream never yields."""
 
 # What a random stream is for. Part of its key, so that no two purposes share numbers.
-_SET, _STREAM, _ORDER, _SYMMETRY = 1, 2, 3, 4
+_SET, _STREAM, _ORDER, _SYMMETRY, _SIZES = 1, 2, 3, 4, 6
 _MAX_REPEATS = 100_000
 
 
@@ -98,12 +99,42 @@ class TrainingSet:
         )
 
 
+Batch = tuple[Boards, Boards]
+"""Inputs and labels, ``(B, N, N)`` each."""
+
+
 @dataclass(frozen=True)
 class Dataset:
     """Training boards and validation boards that are disjoint from them."""
 
     train: TrainingSet
     val: Boards
+    others: tuple["Dataset", ...] = ()
+    """Those of the other sizes that a run trains on too (`task.board_sizes`)."""
+
+    @property
+    def val_sets(self) -> list[Boards]:
+        """All validation boards, an array for each size."""
+        return [self.val, *(other.val for other in self.others)]
+
+    def batch_cnt(self, batch_size: int) -> int:
+        """Batches an epoch."""
+        own = math.ceil(self.train.task.train_count / batch_size)
+        return own + sum(other.batch_cnt(batch_size) for other in self.others)
+
+    def batches(self, epoch: int, seed: int, batch_size: int) -> list[Batch]:
+        """An epoch's boards in the order of training (see `TrainingSet.epoch`), as batches.
+
+        Each is of one size; the sizes take turns in an order that `seed` and `epoch` decide.
+        """
+        inputs, labels = self.train.epoch(epoch, seed)
+        parts = [slice(i, i + batch_size) for i in range(0, len(inputs), batch_size)]
+        batches = [(inputs[part], labels[part]) for part in parts]
+        if not self.others:
+            return batches
+        batches += [b for other in self.others for b in other.batches(epoch, seed, batch_size)]
+        order = _random(len(batches), seed, _SIZES, epoch).argsort(kind="stable")
+        return [batches[i] for i in order]
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -111,6 +142,9 @@ class Dataset:
         hashes = {"val": content_hash(self.val)}
         if self.train.fixed is not None:
             hashes["train"] = content_hash(self.train.fixed)
+        for other in self.others:
+            size = f"{other.train.task.board_size}x{other.train.task.board_size}"
+            hashes |= {f"{name}_{size}": digest for name, digest in other.hashes.items()}
         return hashes
 
 
@@ -120,6 +154,12 @@ def load_dataset(task: TaskConfig) -> Dataset:
     Raises:
         ValueError: if boards of a file cannot be used, or there are too few different boards.
     """
+    sets = {part.board_size: _load_one_size(part) for part in task.of_each_size()}
+    own = sets.pop(task.board_size)
+    return replace(own, others=tuple(sets.values()))
+
+
+def _load_one_size(task: TaskConfig) -> Dataset:
     if task.train_boards:
         train, val = _own_boards(task)
         return Dataset(TrainingSet(task, train, _contents(val)), val)

@@ -135,11 +135,7 @@ def _model_to_start_from(config: RunConfig) -> HRM | None:
     if config.train.init_from is None:
         return None
     trained = HRM.from_pretrained(config.train.init_from)
-    if trained.board_size != config.task.board_size:
-        raise ValueError(
-            f"task.board_size: the boards are {config.task.board_size}×{config.task.board_size},"
-            f" but the model to start from works on {trained.board_size}×{trained.board_size}"
-        )
+    trained.require_size(config.task.board_size)
     for key, value in config.model.model_dump().items():
         old = getattr(trained.config, key)
         if old != value and key not in _FREE_ON_FINE_TUNING:

@@ -147,7 +147,7 @@ def describe_data(config: RunConfig, dataset: Dataset) -> dict[str, Any]:
     """Counts and content hashes of a run's boards."""
     return {
         "train_count": config.task.train_count,
-        "val_count": len(dataset.val),
+        "val_count": sum(map(len, dataset.val_sets)),
         "stream": config.task.stream,
         "hashes": dataset.hashes,
     }

@@ -58,7 +58,8 @@ class Learner:
             Diverged: if it is not finite; that update is not made.
         """
         parts = self._own_parts(len(tokens))
-        states = [self.model.initial_state(len(boards)) for boards, _ in parts]
+        size = math.isqrt(tokens.shape[1])
+        states = [self.model.initial_state(len(boards), size) for boards, _ in parts]
         total = 0.0
         for update in range(updates, updates + self.config.train_segment_cnt):
             seed, loss = _dropout_seed(self.config.seed, update), 0.0

@@ -5,8 +5,8 @@ What happens within a batch is in `supervision.py`.
 
 import copy
 import json
-import math
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,7 +17,7 @@ from torch import Tensor
 from hrm import checkpoints, distributed, kernels, runs
 from hrm.checkpoints import Progress
 from hrm.config import RunConfig
-from hrm.data import Dataset
+from hrm.data import Batch, Dataset
 from hrm.errors import Diverged, SavedAndStopped
 from hrm.evaluation import evaluate, to_tokens
 from hrm.files import write_atomic
@@ -67,7 +67,7 @@ class Trainer:
         torch.manual_seed(config.train.seed)
         self.device = torch.device(config.train.device)
         self.model = (model or HRM(config.model, config.task.board_size)).to(self.device)
-        self.batch_cnt = math.ceil(config.task.train_count / config.train.batch_size)
+        self.batch_cnt = dataset.batch_cnt(config.train.batch_size)
         updates_an_epoch = self.batch_cnt * config.train.train_segment_cnt
         self.update_cnt = config.train.epoch_cnt * updates_an_epoch
         self.learner = Learner(config.train, self.model, self.update_cnt)
@@ -110,8 +110,10 @@ class Trainer:
         if not self.progress.updates:
             self.save()
         while self.progress.epoch <= self.config.train.epoch_cnt:
-            inputs, labels = self.dataset.train.epoch(self.progress.epoch, self.config.train.seed)
-            self._train_epoch(to_tokens(inputs, self.device), to_tokens(labels, self.device))
+            train = self.config.train
+            self._train_epoch(
+                self.dataset.batches(self.progress.epoch, train.seed, train.batch_size)
+            )
             self._finish_epoch()
 
     def save(self) -> None:
@@ -137,16 +139,18 @@ class Trainer:
         self.progress.updates += self.config.train.train_segment_cnt
         return loss
 
-    def _train_epoch(self, tokens: Tensor, targets: Tensor) -> None:
-        progress, size = self.progress, self.config.train.batch_size
+    def _train_epoch(self, batches: list[Batch]) -> None:
+        progress = self.progress
+        done = sum(len(inputs) for inputs, _ in batches[: progress.batch])
         self.model.train()
-        while progress.batch < self.batch_cnt:
+        for inputs, labels in batches[progress.batch :]:
             began = time.perf_counter()
-            part = slice(progress.batch * size, (progress.batch + 1) * size)
-            progress.loss_sum += self.train_batch(tokens[part], targets[part]) * len(tokens[part])
+            tokens, targets = (to_tokens(boards, self.device) for boards in (inputs, labels))
+            progress.loss_sum += self.train_batch(tokens, targets) * len(tokens)
             progress.batch += 1
             progress.train_seconds += time.perf_counter() - began
-            self._report("train", min(part.stop, len(tokens)), len(tokens))
+            done += len(tokens)
+            self._report("train", done, self.config.task.train_count)
             self._save_if_due()
 
     def _save_if_due(self) -> None:
@@ -187,26 +191,30 @@ class Trainer:
 
     def _validate(self) -> dict[str, float]:
         short = self.config.model.infer_segment_cnt
-        val, done = self.dataset.val, 0
-        mine = val[distributed.rank() :: distributed.world_size()]
+        sets, done = self.dataset.val_sets, 0
+        mine = [val[distributed.rank() :: distributed.world_size()] for val in sets]
+        total, my_total = (sum(map(len, boards)) for boards in (sets, mine))
 
         def on_batch(boards: int) -> None:
             nonlocal done
             done += boards
-            self._report("validate", done, len(mine))
+            self._report("validate", done, my_total)
             # Several processes cannot agree here, each being at a board of its own.
             if distributed.world_size() == 1:
                 self._save_if_due()
 
         fused = self.config.train.kernels == "fused"
         with distributed.autocast(self.config.train), kernels.use(fused):
-            metrics = evaluate(self.learner.average, mine, [short, 4 * short], on_batch=on_batch)
-        row: dict[str, float] = {}
-        for count, suffix in ((short, ""), (4 * short, "_4x")):
-            for name, value in metrics[count].as_dict(suffix).items():
-                (total,) = distributed.sum_numbers(value * len(mine))
-                row[name.replace("loss", "val_loss")] = total / len(val)
-        return row
+            found = [
+                evaluate(self.learner.average, boards, [short, 4 * short], on_batch=on_batch)
+                for boards in mine
+            ]
+        sums: dict[str, float] = defaultdict(float)
+        for boards, metrics in zip(mine, found, strict=True):
+            for count, suffix in ((short, ""), (4 * short, "_4x")):
+                for name, value in metrics[count].as_dict(suffix).items():
+                    sums[name.replace("loss", "val_loss")] += value * len(boards)
+        return {name: distributed.sum_numbers(own)[0] / total for name, own in sums.items()}
 
     def _report(self, phase: str, done: int, total: int) -> None:
         if distributed.is_main():
@@ -246,8 +254,9 @@ class Trainer:
 
 
 def _require_enough(dataset: Dataset) -> None:
-    if len(dataset.val) < distributed.world_size():
+    fewest = min(map(len, dataset.val_sets))
+    if fewest < distributed.world_size():
         raise ValueError(
-            f"task.val_count: {len(dataset.val)} boards cannot be shared by"
+            f"task.val_count: {fewest} boards of a size cannot be shared by"
             f" {distributed.world_size()} processes; use more boards or fewer processes"
         )

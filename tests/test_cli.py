@@ -278,9 +278,22 @@ def test_own_boards_and_fine_tuning(run, tmp_path):
         torch.testing.assert_close(tensor, two[name], atol=1e-6, rtol=1e-5)
 
 
+def test_a_model_without_a_tie_to_its_size_is_fine_tuned_on_another(run, tmp_path):
+    tiny = [*TINY, "train.epoch_cnt=1"]
+    assert run("train", "debug", *tiny, "task.board_sizes=[3,4]", "--out", "small")[0] == 0
+    more = ["task.board_size=5", "train.lr=1e-9", "task.train_count=20", "train.epoch_cnt=1"]
+    code, _, err = run("train", "debug", "--init-from", "small", *more, "--out", "large")
+    assert code == 0, err
+    small, large = (HRM.from_pretrained(name) for name in ("small", "large"))
+    assert (small.board_size, large.board_size) == (4, 5)
+    torch.testing.assert_close(large.head.weight, small.head.weight, atol=1e-6, rtol=1e-5)
+
+
 def test_fine_tuning_needs_boards_and_settings_that_fit(run, model, tmp_path):
     (tmp_path / "five.txt").write_text(format_boards(generate(5, 0.3, 20, 9)))
     refused(run("train", "debug", "--init-from", model, "--train-boards", "five.txt"), "5×5", "4")
+    words = ["train", "debug", "--init-from", model, "task.board_size=5"]
+    refused(run(*words), "boards are 5×5", "4×4", "rope_2d")
     refused(run("train", "--init-from", model, "model.d_model=16"), "model.d_model")
 
 
@@ -317,6 +330,10 @@ def test_info(run):
         ("train model.d_model=12", ["model.d_model", "RoPE", "d_model=16"]),
         ("train debug task.wall_prob=1.5", ["task.wall_prob", "1.5"]),
         ("train debug task.board_size=100000", ["task.board_size", "64"]),
+        ("train task.board_sizes=[8,10]", ["task.board_sizes", "use_rope", "model.rope_2d=true"]),
+        ("train debug task.board_sizes=[4,6]", ["task.board_size", "5", "[4, 6]"]),
+        ("train debug task.board_sizes=[5,5]", ["task.board_sizes", "twice"]),
+        ("train debug task.board_sizes=[5,6,7] task.val_count=2", ["3 sizes", "val_count 2"]),
         ("train nonsense", ["nonsense", "debug"]),
         ("train debug demo", ["one preset"]),
         ("train --config nope.yaml", ["nope.yaml"]),

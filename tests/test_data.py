@@ -158,6 +158,48 @@ def test_augmentation_never_makes_a_validation_or_held_out_board(stream):
         )  # without the rule, some would be validation boards
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_mixed_sizes_come_in_batches_of_one_size_in_a_random_order(stream):
+    task = TaskConfig(
+        board_size=6, board_sizes=[5, 6, 7], train_count=100, val_count=10, stream=stream
+    )
+    dataset = load_dataset(task)
+    assert {len(val[0]): len(val) for val in dataset.val_sets} == {5: 4, 6: 3, 7: 3}
+    orders = {}
+    for seed, epoch in ((0, 1), (0, 2), (1, 1)):
+        batches = dataset.batches(epoch, seed, 10)
+        assert len(batches) == dataset.batch_cnt(10) == 12
+        counts = {5: 0, 6: 0, 7: 0}
+        for inputs, labels in batches:
+            np.testing.assert_array_equal(labels, label(inputs))
+            assert inputs.shape[1] == inputs.shape[2] and len(inputs) <= 10
+            counts[inputs.shape[1]] += len(inputs)
+        assert counts == {5: 34, 6: 33, 7: 33}
+        for (one, _), (other, _) in zip(batches, dataset.batches(epoch, seed, 10), strict=True):
+            np.testing.assert_array_equal(one, other)
+        orders[seed, epoch] = tuple(inputs.shape[1] for inputs, _ in batches)
+    assert len(set(orders.values())) == 3
+    assert all(list(order) != sorted(order) for order in orders.values())
+
+
+def test_a_size_among_others_has_the_boards_that_it_has_alone():
+    mixed = TaskConfig(board_size=4, board_sizes=[6, 4], train_count=80, val_count=41, seed=3)
+    dataset = load_dataset(mixed)
+    alone = load_dataset(SMALL.model_copy(update={"train_count": 40, "val_count": 20}))
+    np.testing.assert_array_equal(dataset.train.fixed, alone.train.fixed)
+    np.testing.assert_array_equal(dataset.val, alone.val)
+    six = load_dataset(TaskConfig(board_size=6, train_count=40, val_count=21, seed=3))
+    assert dataset.hashes == {
+        **alone.hashes, **{f"{name}_6x6": digest for name, digest in six.hashes.items()}
+    }  # fmt: skip
+    # Without other sizes, batches are the epoch cut into pieces.
+    inputs, labels = alone.train.epoch(2, 5)
+    batches = alone.batches(2, 5, 16)
+    assert [len(batch) for batch, _ in batches] == [16, 16, 8]
+    np.testing.assert_array_equal(np.concatenate([b for b, _ in batches]), inputs)
+    np.testing.assert_array_equal(np.concatenate([b for _, b in batches]), labels)
+
+
 def test_too_few_different_boards_are_refused():
     with pytest.raises(ValueError, match="too few different boards"):
         load_dataset(TaskConfig(board_size=2, train_count=40, val_count=5))

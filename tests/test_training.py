@@ -161,6 +161,41 @@ def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(stop_after, unint
     assert digest(tmp_path) == uninterrupted
 
 
+MIXED = {"task__board_sizes": [3, 4, 5], "model__rope_2d": True, "model__local_mixing": True}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_run_on_mixed_sizes_is_reproducible_and_resumes(stream, tmp_path):
+    config = tiny(**MIXED, task__stream=stream, train__epoch_cnt=2, train__batch_size=5)
+    reporter = Silent()
+    trainer_of(config, tmp_path / "whole", reporter=reporter).run()
+    # Three sizes of two batches each.
+    trained = [done for epoch, phase, done, _ in reporter.calls if (epoch, phase) == (2, "train")]
+    assert len(trained) == 6 and trained[-1] == 24
+    for stop_after in (3, 8, 11):
+        questions = iter(range(1, 1000))
+        folder = tmp_path / str(stop_after)
+        with pytest.raises(KeyboardInterrupt):
+            trainer_of(config, folder, should_stop=lambda q=questions, s=stop_after: next(q) == s)\
+                .run()  # fmt: skip
+        resumed = trainer_of(config, folder)
+        resumed.resume()
+        resumed.run()
+        assert digest(folder) == digest(tmp_path / "whole")
+
+
+def test_metrics_of_mixed_sizes_are_means_over_all_validation_boards(tmp_path):
+    trainer = trainer_of(tiny(**MIXED, train__epoch_cnt=1), tmp_path)
+    trainer.run()
+    (row,) = trainer.progress.history
+    model, sums = HRM.from_pretrained(tmp_path), np.zeros(3)
+    for part in (trainer.dataset, *trainer.dataset.others):
+        found = evaluate(model, part.val, [8])[8]
+        sums += len(part.val) * np.array([found.loss, found.cell_acc, found.solved])
+    expected = [row["val_loss_4x"], row["cell_acc_4x"], row["solved_4x"]]
+    assert sums / 8 == pytest.approx(expected)
+
+
 def test_resuming_from_the_previous_checkpoint_ends_the_same(tmp_path):
     config = tiny()
     trainer_of(config, tmp_path / "whole").run()

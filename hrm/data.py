@@ -238,15 +238,17 @@ def stack_boards(boards: list[Boards], source: str) -> Boards:
     return np.stack(boards)
 
 
-def require_paths(boards: Boards, source: str) -> None:
-    """Refuse boards that cannot be solved.
+def require_paths(boards: Boards, source: str, first: int = 1) -> None:
+    """Refuse boards that cannot be solved; the first one's number is `first`.
 
     Raises:
         ValueError: naming the first board without a path.
     """
     barren = np.flatnonzero(shortest_lengths(boards) == UNREACHABLE)
     if len(barren):
-        raise ValueError(f"{source}: board {barren[0] + 1} has no path from S to E; take it out")
+        raise ValueError(
+            f"{source}: board {barren[0] + first} has no path from S to E; take it out"
+        )
 
 
 @dataclass(frozen=True)

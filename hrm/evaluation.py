@@ -1,7 +1,7 @@
 """Metrics at every segment count asked for, from one pass over the boards."""
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -33,6 +33,70 @@ class Metrics:
         return {name + suffix: value for name, value in asdict(self).items()}
 
 
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """What became of each board; every array is ``(B,)``."""
+
+    cell_acc: NDArray[np.float64]
+    exact: NDArray[np.bool_]
+    solved: NDArray[np.bool_]
+
+    def as_dict(self) -> dict[str, float]:
+        """Means over the boards, by the names of `Metrics`."""
+        means = {"cell_acc": self.cell_acc, "board_acc": self.exact, "solved": self.solved}
+        return {name: float(values.mean()) for name, values in means.items()}
+
+
+def score(boards: Boards, answers: Boards, labels: Boards) -> Scores:
+    """Judge each of ``(B, N, N)`` answers by its board and its label."""
+    right = (answers == labels).reshape(len(boards), -1)
+    return Scores(right.mean(axis=1), right.all(axis=1), solved(boards, answers))
+
+
+@torch.inference_mode()
+def score_boards(
+    model: HRM,
+    boards: Boards,
+    segments: Collection[int],
+    on_batch: Callable[[int], None] | None = None,
+) -> dict[int, Scores]:
+    """As `evaluate`, but board by board, and without the loss."""
+    counts = _checked(model, boards, segments)
+    labels, parts = label(boards), {count: [] for count in counts}
+    device, size = next(model.parameters()).device, batch_size_for(boards.shape[1])
+    model.eval()
+    for start in range(0, len(boards), size):
+        batch = boards[start : start + size]
+        tokens, state = to_tokens(batch, device), model.initial_state(len(batch), batch.shape[1])
+        for segment in range(1, counts[-1] + 1):
+            state, logits = model(state, tokens)
+            if segment in parts:
+                answers = to_boards(logits.argmax(-1))
+                parts[segment].append(score(batch, answers, labels[start : start + size]))
+        if on_batch:
+            on_batch(len(batch))
+    return {count: joined(scores) for count, scores in parts.items()}
+
+
+def joined(parts: Sequence[Scores]) -> Scores:
+    """The scores of several batches as one."""
+    names = ("cell_acc", "exact", "solved")
+    return Scores(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+def batch_size_for(board_size: int) -> int:
+    """Boards a batch, fewer of large ones: for them, memory and caches hold no more."""
+    return max(1, min(BATCH_SIZE, BATCH_SIZE * 100 // board_size**2))
+
+
+def _checked(model: HRM, boards: Boards, segments: Collection[int]) -> list[int]:
+    model.require_size(boards.shape[1])
+    counts = sorted(set(segments))
+    if not counts or counts[0] < 1:
+        raise ValueError(f"segments: {list(segments)}; give counts of 1 or more")
+    return counts
+
+
 def evaluate(
     model: HRM,
     boards: Boards,
@@ -58,11 +122,8 @@ def evaluate(
         ValueError: if no segment count is given, or one below 1, or if the model does not work on
             boards of this size.
     """
-    model.require_size(boards.shape[1])
+    counts = _checked(model, boards, segments)
     labels = label(boards) if labels is None else labels
-    counts = sorted(set(segments))
-    if not counts or counts[0] < 1:
-        raise ValueError(f"segments: {list(segments)}; give counts of 1 or more")
     sums: dict[int, NDArray[np.float64]] = {count: np.zeros(4) for count in counts}
     model.eval()
     device = next(model.parameters()).device

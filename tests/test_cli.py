@@ -117,6 +117,46 @@ def test_train_solve_evaluate_info(run, tmp_path):
     assert code == 0 and "parameters" in out and "best epoch" in out
 
 
+@pytest.fixture
+def free(tmp_path):
+    """A model that works on any size."""
+    torch.manual_seed(0)
+    config = ModelConfig(d_model=8, head_cnt=2, H_block_cnt=1, rope_2d=True, local_mixing=True)
+    HRM(config, 4).save_pretrained(tmp_path / "free")
+    return "free"
+
+
+def test_a_model_of_any_size_is_measured_on_many(run, free, tmp_path):
+    words = ["evaluate", "--model", free, "--count", "12", "--segments", "1,2"]
+    code, out, err = run(*words, "--size", "5,3", "--json", "--plot", "sizes.png")
+    assert code == 0, err
+    content = json.loads(out)
+    assert content["boards"] == 24 and list(content["sizes"]) == ["3", "5"]
+    alone = json.loads(run(*words, "--size", "5", "--json")[1])
+    assert content["sizes"]["5"] == alone and alone["boards"] == 12
+    assert Image.open(tmp_path / "sizes.png").format == "PNG"
+    mixed = [*generate(5, 0.3, 3, 1), *generate(3, 0.3, 2, 1)]
+    (tmp_path / "mixed.txt").write_text(format_boards(mixed))
+    code, out, _ = run("evaluate", "--model", free, "--boards", "mixed.txt")
+    assert code == 0 and "3×3" in out and "5×5" in out and "5 boards" in out
+    code, out, _ = run("solve", "--model", free, "--boards", "mixed.txt", "--json")
+    assert [len(json.loads(line)["input"]) for line in out.splitlines()] == [5, 5, 5, 3, 3]
+    code, out, _ = run("solve", "--model", free, "--size", "7", "--seed", "1", "--until", "solved",
+                       "--max-segments", "2", "--restarts", "1")  # fmt: skip
+    assert code == 0 and "abstains: no answer checked out within 2 segments" in out
+
+
+def test_ways_of_thinking_are_compared_in_a_curve(run, free, tmp_path):
+    words = ["evaluate", "--model", free, "--count", "6", "--size", "3", "--curve", "a.png"]
+    code, out, err = run(*words, "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert found["boards"] == 6 and len({way["way"] for way in found["ways"]}) == 7
+    assert Image.open(tmp_path / "a.png").format == "PNG"
+    code, out, _ = run(*words)
+    assert code == 0 and "until settled" in out and "GFLOP" in out
+
+
 def test_random_boards_repeat_with_their_seed(run, model):
     one, two = (run("solve", "--model", model, "--json", "--seed", "5") for _ in range(2))
     assert one[1] == two[1] and "--seed 5" in one[2]
@@ -351,6 +391,13 @@ def test_info(run):
         ("solve --model model --wall-prob 0.95", ["--wall-prob"]),
         ("solve --model model --gif file/a.gif", ["file"]),
         ("solve --model damaged", ["damaged", "config.json"]),
+        ("solve --model model --until solved --segments 3", ["segments", "max_segments"]),
+        ("solve --model model --max-segments 3", ["max_segments", "until"]),
+        ("solve --model model --until done", ["--until", "settled"]),
+        ("solve --model model --gif a.gif --restarts 2", ["--gif", "--restarts"]),
+        ("evaluate --model model --size 5", ["5×5", "4×4", "rope_2d"]),
+        ("evaluate --model model --size 1,5", ["'1,5'", "sizes are from 2 to 64"]),
+        ("evaluate --model free --size 3,4 --curve a.png", ["--curve", "--size"]),
         ("evaluate --model model --segments 2,x", ["'2,x'"]),
         ("evaluate --model model --boards five.txt", ["5×5", "4×4"]),
         ("evaluate --model model --boards unsolvable.txt", ["board 1 has no path"]),
@@ -359,7 +406,7 @@ def test_info(run):
         ("dat", ["Did you mean", "data"]),
     ],
 )
-def test_wrong_input_is_one_clear_line(run, model, tmp_path, words, parts):
+def test_wrong_input_is_one_clear_line(run, model, free, tmp_path, words, parts):
     (tmp_path / "file").write_text("")
     (tmp_path / "bad.txt").write_text("S...\n..x.\n....\n...E\n")
     (tmp_path / "five.txt").write_text(format_boards(generate(5, 0.3, 1, 0)))

@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from teller import CONFIG, Teller
 
 from hrm.boards import END, FLOOR, PATH, START, WALL, Boards, label, solved, turn, turn_back
 from hrm.config import ModelConfig
@@ -14,7 +15,6 @@ from hrm.hrm import HRM, State
 from hrm.solving import Solution, solve, solve_all
 from hrm.thinking import Attempt, Thinking, Thoughts, checks_out, plan, settled, think, vote
 
-CONFIG = ModelConfig(d_model=8, head_cnt=2, H_block_cnt=1, rope_2d=True, local_mixing=True)
 SYMMETRY = st.integers(0, 7)
 
 
@@ -27,30 +27,6 @@ def model() -> HRM:
 @pytest.fixture(scope="module")
 def boards() -> Boards:
     return generate(4, 0.3, 40, 0)
-
-
-class Teller(HRM):
-    """A model that answers the label after as many segments as the board has walls, never sooner.
-
-    Boards of ten walls and more it answers for good with themselves. Its state counts segments.
-    """
-
-    def __init__(self):
-        super().__init__(CONFIG, 4)
-        self.eval()
-        self.cells_seen = 0
-
-    def initial_state(self, batch_size, board_size=None):
-        return State(torch.zeros(batch_size, 1, 1), None)
-
-    def forward(self, state, tokens, on_update=None):
-        state = State(state.zH + 1, None)
-        self.cells_seen += len(tokens)
-        boards = to_boards(tokens)
-        walls = (boards == WALL).sum(axis=(1, 2))
-        told = (state.zH[:, 0, 0].numpy() >= walls) & (walls < 10)
-        answers = np.where(told[:, None, None], label(boards), boards)
-        return state, torch.nn.functional.one_hot(to_tokens(answers, tokens.device), 5).float()
 
 
 def walled(*counts: int) -> Boards:

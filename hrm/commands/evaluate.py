@@ -1,7 +1,8 @@
-"""`hrm evaluate`: accuracy at each segment count asked for."""
+"""`hrm evaluate`: accuracy by segment count, on boards of one size or many; what thinking buys."""
 
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,92 +10,218 @@ from hrm.commands.options import model_option, wall_prob_option
 
 if TYPE_CHECKING:
     from hrm.boards import Boards
+    from hrm.evaluation import Scores
+    from hrm.hrm import HRM
+    from hrm.tradeoff import Outcome
 
 
-class _SegmentCounts(click.ParamType):
-    name = "2,8"
+class _Numbers(click.ParamType):
+    """A list such as 2,8."""
+
+    def __init__(self, name: str, what: str, least: int, most: int):
+        self.name, self.what, self.least, self.most = name, what, least, most
 
     def convert(self, value, param, ctx):
         if isinstance(value, list):
             return value
         try:
-            counts = [int(part) for part in value.split(",")]
+            numbers = [int(part) for part in value.split(",")]
         except ValueError:
-            self.fail(f"{value!r} is not a list of numbers such as 2,8", param, ctx)
-        if not all(1 <= count <= 10_000 for count in counts):
-            self.fail(f"{value!r}: segment counts are from 1 to 10000", param, ctx)
-        return counts
+            self.fail(f"{value!r} is not a list of numbers such as {self.name}", param, ctx)
+        if not all(self.least <= number <= self.most for number in numbers):
+            self.fail(f"{value!r}: {self.what} are from {self.least} to {self.most}", param, ctx)
+        return sorted(set(numbers))
 
 
 @click.command()
 @model_option
 @click.option("--boards", metavar="FILE", help="Boards as text; - reads standard input.")
 @click.option(
-    "--segments", type=_SegmentCounts(), help="Segment counts [default: the model's, ×4]."
+    "--segments",
+    type=_Numbers("2,8", "segment counts", 1, 10_000),
+    help="Segment counts [default: the model's, ×4].",
+)
+@click.option(
+    "--size",
+    "sizes",
+    type=_Numbers("10,14,20", "sizes", 2, 64),
+    help="Held-out boards: cells on a side, one size or many [default: the model's].",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--count", type=click.IntRange(1), default=1000, show_default=True,
-              help="Held-out boards, if no file is given.")  # fmt: skip
+              help="Held-out boards of each size, if no file is given.")  # fmt: skip
 @wall_prob_option
+@click.option("--plot", type=click.Path(path_type=Path),
+              help="Draw accuracy against size and path length, as PNG.")  # fmt: skip
+@click.option("--curve", type=click.Path(path_type=Path),
+              help="Try all ways of thinking instead; draw what each buys, as PNG.")  # fmt: skip
 def evaluate(
     model: str,
     boards: str | None,
     segments: list[int] | None,
+    sizes: list[int] | None,
     as_json: bool,
     count: int,
     wall_prob: float,
+    plot: Path | None,
+    curve: Path | None,
 ) -> None:
     """Measure a model: on boards of a file, or on held-out boards that no run trains on.
+
+    \b
+    hrm evaluate --segments 1,4,16
+    hrm evaluate --size 10,20,40 --count 100 --plot sizes.png
+    hrm evaluate --curve thinking.png
 
     cell_acc counts cells that equal the label, board_acc boards that do altogether, and solved
     boards answered by a shortest path, be it the label's or another.
     """
-    from rich.progress import Progress
-
-    from hrm import evaluation
     from hrm.hrm import HRM
+    from hrm.plots import require_matplotlib
 
+    if plot or curve:
+        require_matplotlib()
     network = HRM.from_pretrained(model)
+    sets = _boards(boards, sizes or [network.board_size], wall_prob, count)
+    for size in sets:
+        network.require_size(size)
+    if curve:
+        _print_ways(network, sets, as_json, curve, f"{Path(model).name}, {_described(sets)}")
+        return
     short = network.config.infer_segment_cnt
-    chosen = _boards(boards, network.board_size, wall_prob, count)
-    with Progress(transient=True, disable=as_json) as progress:
-        task = progress.add_task(f"{len(chosen)} boards", total=len(chosen))
-        results = evaluation.evaluate(
-            network,
-            chosen,
-            segments or [short, 4 * short],
-            on_batch=lambda done: progress.advance(task, done),
-        )
-    rows = {str(n): m.as_dict() for n, m in results.items()}
-    for row in rows.values():
-        del row["loss"]
+    scores = _scores(network, sets, segments or [short, 4 * short], quiet=as_json)
+    if plot:
+        _plot_sizes(plot, sets, scores, f"{Path(model).name} ({_described(sets)})")
+    rows = {size: {str(n): s.as_dict() for n, s in found.items()} for size, found in scores.items()}
     if as_json:
-        click.echo(json.dumps({"boards": len(chosen), "segments": rows}))
+        click.echo(json.dumps(_as_json(sets, rows)))
     else:
-        _print_table(len(chosen), rows)
+        _print_table(sets, rows)
 
 
-def _boards(file: str | None, size: int, wall_prob: float, count: int) -> "Boards":
+def _boards(
+    file: str | None, sizes: list[int], wall_prob: float, count: int
+) -> dict[int, "Boards"]:
+    """The boards to measure on, by size."""
+    import numpy as np
+
     from hrm.board_text import read_boards
-    from hrm.data import held_out, require_paths, stack_boards
+    from hrm.data import held_out, require_paths
 
     if file is None:
-        return held_out(size, wall_prob, count)
-    boards = stack_boards(read_boards(file), file)
-    require_paths(boards, file)
-    if boards.shape[1] != size:
-        found = f"{boards.shape[1]}×{boards.shape[1]}"
-        raise ValueError(f"{file}: boards are {found}, but the model works on {size}×{size} boards")
-    return boards
+        return {size: held_out(size, wall_prob, count) for size in sizes}
+    boards = read_boards(file)
+    for number, board in enumerate(boards, start=1):
+        require_paths(board[None], file, number)
+    found = sorted({len(board) for board in boards})
+    return {size: np.stack([b for b in boards if len(b) == size]) for size in found}
 
 
-def _print_table(count: int, rows: dict[str, dict[str, float]]) -> None:
+def _scores(
+    network: "HRM", sets: dict[int, "Boards"], segments: list[int], quiet: bool
+) -> dict[int, dict[int, "Scores"]]:
+    from rich.progress import Progress
+
+    from hrm.evaluation import score_boards
+
+    scores = {}
+    with Progress(transient=True, disable=quiet) as progress:
+        for size, boards in sets.items():
+            task = progress.add_task(f"{len(boards)} boards, {size}×{size}", total=len(boards))
+            scores[size] = score_boards(
+                network, boards, segments, lambda done, task=task: progress.advance(task, done)
+            )
+    return scores
+
+
+def _as_json(sets: dict[int, "Boards"], rows: dict[int, dict[str, Any]]) -> dict[str, Any]:
+    """One object; of several sizes, `sizes` holds what `segments` is of one."""
+    total = sum(map(len, sets.values()))
+    if len(rows) == 1:
+        return {"boards": total, "segments": next(iter(rows.values()))}
+    parts = {str(size): {"boards": len(sets[size]), "segments": row} for size, row in rows.items()}
+    return {"boards": total, "sizes": parts}
+
+
+def _described(sets: dict[int, "Boards"]) -> str:
+    return ", ".join(f"{len(boards):,} boards of {size}×{size}" for size, boards in sets.items())
+
+
+def _print_table(sets: dict[int, "Boards"], rows: dict[int, dict[str, dict[str, float]]]) -> None:
+    titles = ["size"] * (len(rows) > 1) + ["segments", "cell acc", "board acc", "solved"]
+    lines = [
+        [f"{size}×{size}"] * (len(rows) > 1) + [n, *(f"{value:.4f}" for value in row.values())]
+        for size, found in rows.items()
+        for n, row in found.items()
+    ]
+    _show(f"{sum(map(len, sets.values())):,} boards", titles, lines)
+
+
+def _plot_sizes(
+    path: Path, sets: dict[int, "Boards"], scores: dict[int, dict[int, "Scores"]], title: str
+) -> None:
+    from hrm.boards import shortest_lengths
+    from hrm.plots import save_sizes
+
+    lengths = {size: shortest_lengths(boards) for size, boards in sets.items()}
+    save_sizes(path, scores, lengths, title)
+    click.echo(f"Plot: {path}", err=True)
+
+
+def _print_ways(
+    network: "HRM", sets: dict[int, "Boards"], as_json: bool, curve: Path, title: str
+) -> None:
+    from dataclasses import asdict
+
+    from rich.progress import Progress
+
+    from hrm.plots import save_tradeoff
+    from hrm.tradeoff import compare, ways
+
+    if len(sets) > 1:
+        raise ValueError("--curve: is of boards of one size; name one with --size")
+    (boards,) = sets.values()
+    names = ways(network.config)
+    with Progress(transient=True, disable=as_json) as progress:
+        task = progress.add_task(
+            "ways of thinking", total=sum(len(limits) for _, limits in names.values())
+        )
+        outcomes = compare(network, boards, list(names), lambda: progress.advance(task))
+    save_tradeoff(curve, outcomes, title)
+    if as_json:
+        ways_json = [asdict(outcome) for outcome in outcomes]
+        click.echo(json.dumps({"boards": len(boards), "ways": ways_json}))
+    else:
+        _show(title, *_ways_table(outcomes, len(boards)))
+    click.echo(f"Curve: {curve}", err=True)
+
+
+def _ways_table(outcomes: list["Outcome"], boards: int) -> tuple[list[str], list[list[str]]]:
+    from hrm.evaluation import wilson
+
+    titles = ["way", "limit", "segments", "GFLOP", "board acc", "solved", "95 %"]
+    return titles, [
+        [
+            o.way,
+            str(o.max_segments),
+            f"{o.segments:.3f}",
+            f"{o.flops / 1e9:.3f}",
+            f"{o.board_acc:.4f}",
+            f"{o.solved:.4f}",
+            "{:.3f} to {:.3f}".format(*wilson(o.solved, boards)),
+        ]
+        for o in outcomes
+    ]
+
+
+def _show(title: str, titles: list[str], lines: list[list[str]]) -> None:
     from rich import print as show
     from rich.table import Table
 
-    table = Table(title=f"{count:,} boards", title_justify="left")
-    for title in ("segments", "cell acc", "board acc", "solved"):
-        table.add_column(title, justify="right")
-    for segments, row in rows.items():
-        table.add_row(segments, *(f"{value:.4f}" for value in row.values()))
+    table = Table(title=title, title_justify="left")
+    for name in titles:
+        way = name == "way"
+        table.add_column(name, justify="left" if way else "right", no_wrap=way)
+    for line in lines:
+        table.add_row(*line)
     show(table)

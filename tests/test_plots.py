@@ -1,0 +1,53 @@
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hrm.evaluation import Scores
+from hrm.plots import FEWEST, by_path_length, require_matplotlib, save_sizes, save_tradeoff
+from hrm.tradeoff import Outcome
+
+
+def picture(path) -> np.ndarray:
+    with Image.open(path) as image:
+        assert image.format == "PNG"
+        return np.asarray(image.convert("RGB")).astype(int)
+
+
+def outcomes(solved: float) -> list[Outcome]:
+    return [
+        Outcome(way, limit, limit * cost, 1e9 * limit * cost, 0.5, solved)
+        for way, cost in (("fixed time", 1.0), ("until solved", 0.5))
+        for limit in (1, 2, 4)
+    ]
+
+
+def test_curves_are_drawn_from_the_outcomes(tmp_path):
+    for name, solved in (("one", 0.7), ("same", 0.7), ("other", 0.9)):
+        save_tradeoff(tmp_path / name, outcomes(solved), "a title")
+    one, same, other = (picture(tmp_path / name) for name in ("one", "same", "other"))
+    assert (one == same).all() and (one != other).any()
+    for colour in ((0x37, 0x41, 0x51), (0x0F, 0x76, 0x6E)):  # both ways can be seen
+        assert (np.abs(one - colour).sum(axis=2) < 60).sum() > 50
+
+
+def test_accuracy_by_size_is_drawn(tmp_path):
+    solved = np.arange(30) % 3 > 0
+    scores = {n: {4: Scores(np.ones(30), solved, solved)} for n in (10, 20)}
+    save_sizes(
+        tmp_path / "a.png", scores, {n: np.arange(1, 31, dtype=np.int32) for n in scores}, "a title"
+    )
+    assert picture(tmp_path / "a.png").shape[2] == 3
+
+
+def test_bins_of_path_lengths():
+    lengths = np.array([1] * 3 + [8] * 2 + [9] * 6 + [17] * (FEWEST - 1), dtype=np.int32)
+    solved = np.array([True] * 4 + [False] + [True] * 3 + [False] * 3 + [True] * (FEWEST - 1))
+    assert by_path_length(solved, lengths) == ([4.5, 12.5], [0.8, 0.5])
+
+
+def test_without_matplotlib_one_is_told_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ValueError, match=r"pip install 'hrm-lab\[study\]'"):
+        require_matplotlib()

@@ -199,29 +199,23 @@ def _print_ways(
 def _ways_table(outcomes: list["Outcome"], boards: int) -> tuple[list[str], list[list[str]]]:
     from hrm.evaluation import wilson
 
-    titles = ["way", "limit", "segments", "GFLOP", "board acc", "solved", "95 %"]
-    return titles, [
-        [
-            o.way,
-            str(o.max_segments),
-            f"{o.segments:.3f}",
-            f"{o.flops / 1e9:.3f}",
-            f"{o.board_acc:.4f}",
-            f"{o.solved:.4f}",
-            "{:.3f} to {:.3f}".format(*wilson(o.solved, boards)),
-        ]
-        for o in outcomes
-    ]
+    lines = []
+    for o in outcomes:
+        low, high = wilson(o.solved, boards)
+        costs = [str(o.max_segments), f"{o.segments:.3f}", f"{o.flops / 1e9:.3f}"]
+        solved = f"{o.solved:.3f} ({low:.3f}-{high:.3f})"
+        lines.append([o.way, *costs, f"{o.board_acc:.3f}", solved])
+    return ["way", "limit", "segments", "GFLOP", "board acc", "solved (95 %)"], lines
 
 
 def _show(title: str, titles: list[str], lines: list[list[str]]) -> None:
+    from rich import box
     from rich import print as show
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in titles:
-        way = name == "way"
-        table.add_column(name, justify="left" if way else "right", no_wrap=way)
+        table.add_column(name, justify="left" if name == "way" else "right")
     for line in lines:
         table.add_row(*line)
     show(table)

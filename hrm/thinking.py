@@ -20,6 +20,7 @@ from hrm.boards import (
     FLOOR,
     PATH,
     UNREACHABLE,
+    VOCAB_SIZE,
     Boards,
     shortest_lengths,
     solved,
@@ -206,7 +207,7 @@ def _attempt(model: HRM, boards: Boards, thinking: Thinking, how: Attempt) -> Th
     views = turn(boards, how.symmetry)
     tokens = to_tokens(views, next(model.parameters()).device)
     state = how.initial_state(model, views)
-    answers = np.zeros_like(boards)
+    answers = np.full_like(boards, VOCAB_SIZE)  # equal to no answer
     segments = np.zeros(len(boards), dtype=np.int64)
     done = np.zeros(len(boards), dtype=bool)
     unchanged = np.zeros(len(boards), dtype=np.int64)
@@ -214,7 +215,7 @@ def _attempt(model: HRM, boards: Boards, thinking: Thinking, how: Attempt) -> Th
     for segment in range(1, thinking.max_segments + 1):
         state, logits = model(state, tokens)
         new = turn_back(to_boards(logits.argmax(-1)), how.symmetry)
-        same = (new == answers[active]).all(axis=(1, 2)) & (segment > 1)
+        same = (new == answers[active]).all(axis=(1, 2))
         unchanged[active] = np.where(same, unchanged[active] + 1, 0)
         answers[active], segments[active] = new, segment
         finished = thinking.rule(boards[active], new, unchanged[active])

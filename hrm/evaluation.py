@@ -63,7 +63,8 @@ def score_boards(
     """As `evaluate`, but board by board, and without the loss."""
     counts = _checked(model, boards, segments)
     labels, parts = label(boards), {count: [] for count in counts}
-    device, size = next(model.parameters()).device, batch_size_for(boards.shape[1])
+    device = next(model.parameters()).device
+    size = boards_at_a_time(device, boards.shape[1])
     model.eval()
     for start in range(0, len(boards), size):
         batch = boards[start : start + size]
@@ -82,11 +83,6 @@ def joined(parts: Sequence[Scores]) -> Scores:
     """The scores of several batches as one."""
     names = ("cell_acc", "exact", "solved")
     return Scores(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
-
-
-def batch_size_for(board_size: int) -> int:
-    """Boards a batch, fewer of large ones: for them, memory and caches hold no more."""
-    return max(1, min(BATCH_SIZE, BATCH_SIZE * 100 // board_size**2))
 
 
 def _checked(model: HRM, boards: Boards, segments: Collection[int]) -> list[int]:

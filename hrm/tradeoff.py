@@ -7,7 +7,8 @@ import numpy as np
 
 from hrm.boards import Boards, label
 from hrm.config import ModelConfig
-from hrm.evaluation import batch_size_for, joined, score, score_boards
+from hrm.distributed import boards_at_a_time
+from hrm.evaluation import joined, score, score_boards
 from hrm.hrm import HRM
 from hrm.operations import forward_flops
 from hrm.thinking import Thinking, think
@@ -89,7 +90,8 @@ def compare(
 
 def _try(model: HRM, boards: Boards, thinking: Thinking) -> tuple[float, dict[str, float]]:
     """Mean segments and mean scores."""
-    size, segments, scores = batch_size_for(boards.shape[1]), [], []
+    device = next(model.parameters()).device
+    size, segments, scores = boards_at_a_time(device, boards.shape[1]), [], []
     for start in range(0, len(boards), size):
         batch = boards[start : start + size]
         thoughts = think(model, batch, thinking)

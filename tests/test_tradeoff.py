@@ -4,7 +4,7 @@ from teller import CONFIG, Teller
 
 from hrm.boards import label, solved
 from hrm.data import generate
-from hrm.evaluation import batch_size_for, evaluate, score_boards, wilson
+from hrm.evaluation import evaluate, score_boards, wilson
 from hrm.hrm import HRM
 from hrm.operations import forward_flops
 from hrm.thinking import think
@@ -59,15 +59,11 @@ def test_scores_board_by_board_are_those_of_the_evaluation(model):
     done = []
     found = score_boards(model, boards, [4, 1], on_batch=done.append)
     expected = evaluate(model, boards, [1, 4])
-    assert list(found) == [1, 4] and done == [128, 22]
+    assert list(found) == [1, 4] and sum(done) == 150
     for count, scores in found.items():
         assert scores.solved.shape == (150,)
         for name, mean in scores.as_dict().items():
             assert mean == pytest.approx(getattr(expected[count], name))
-
-
-def test_large_boards_come_in_small_batches():
-    assert [batch_size_for(size) for size in (2, 10, 20, 40, 64)] == [128, 128, 32, 8, 3]
 
 
 def test_wilson_interval_holds_the_shares_that_a_test_would_not_reject():

@@ -38,7 +38,7 @@ class Progress:
     train_seconds: float = 0.0
     """Spent in the epoch's training so far."""
     best_loss: float | None = None
-    """Lowest validation loss of a finished epoch."""
+    """Lowest validation loss of a finished epoch; 1 - board acc with `train.best_by: board_acc`."""
     history: list[dict[str, float]] = field(default_factory=list)
     """The metrics of each finished epoch, as in `metrics.jsonl`."""
 

@@ -18,6 +18,7 @@ from hrm.commands.data import data
 from hrm.commands.evaluate import evaluate
 from hrm.commands.info import info
 from hrm.commands.solve import solve
+from hrm.commands.study import study
 from hrm.commands.train import train
 from hrm.config import explain
 from hrm.errors import Stopped, WorkFailed
@@ -38,10 +39,11 @@ def app() -> None:
     hrm train debug                    train a tiny model in seconds
     hrm train demo                     train the bundled model's recipe
     hrm evaluate --model runs/demo     measure a model on 1,000 held-out boards
+    hrm study plan studies/mini.yaml   many runs that answer one question
     """
 
 
-for command in (train, solve, evaluate, data, info):
+for command in (train, solve, evaluate, study, data, info):
     app.add_command(command)
 
 

@@ -267,6 +267,9 @@ class TrainConfig(Section):
     """After the warm-up: stay at `lr`, or fall to 0 along half a cosine."""
     init_from: str | None = None
     """A trained model to start from (fine-tuning); without it, weights are drawn by `seed`."""
+    best_by: Literal["val_loss", "board_acc"] = "val_loss"
+    """Which epoch's model is the best: the lowest validation loss, or the highest board acc; of
+    equal ones the earliest."""
     train_segment_cnt: Annotated[int, Field(ge=1, le=10_000)] = 2
     """Segments each batch is thought about in training, with an optimizer update after each."""
     seed: Seed = 0

@@ -112,7 +112,7 @@ def _run(
             words = f"{error.strerror}; what was saved stays; {_going_on(folder)}"
             raise OSError(error.errno, words, str(folder)) from None
     best = folder / "checkpoints" / "best"
-    display.console.print(f"best model (lowest validation loss): {best}")
+    display.console.print(f"best model (by {config.train.best_by}): {best}")
     display.console.print(f"try it: hrm solve --model {folder}")
 
 

@@ -177,8 +177,9 @@ class Trainer:
             "boards_per_second": round(self.config.task.train_count / progress.train_seconds, 1),
         }
         progress.history.append(row)
-        if progress.best_loss is None or row["val_loss"] < progress.best_loss:
-            progress.best_loss = row["val_loss"]
+        loss = row["val_loss"] if self.config.train.best_by == "val_loss" else 1 - row["board_acc"]
+        if progress.best_loss is None or loss < progress.best_loss:
+            progress.best_loss = loss
             self.best.load_state_dict(self.learner.average.state_dict())
             # Before the state that knows of it: killed in between, the epoch is simply redone.
             self._write_model("best", self.best)

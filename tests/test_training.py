@@ -265,17 +265,21 @@ def test_metrics_are_those_of_the_evaluated_model(tmp_path):
     assert row["val_loss"] == pytest.approx(found[2].loss)
 
 
-def test_best_is_the_lowest_validation_loss(tmp_path, monkeypatch):
-    losses = iter([0.5, 0.3, 0.4])
+@pytest.mark.parametrize(
+    "best_by, values, better",
+    [("val_loss", [0.5, 0.3, 0.4], [1, 2]), ("board_acc", [0.2, 0.4, 0.4], [1, 2])],
+)
+def test_best_is_the_first_epoch_that_is_better(best_by, values, better, tmp_path, monkeypatch):
+    given = iter(values)
     real = Trainer._validate
-    monkeypatch.setattr(Trainer, "_validate", lambda t: real(t) | {"val_loss": next(losses)})
+    monkeypatch.setattr(Trainer, "_validate", lambda t: real(t) | {best_by: next(given)})
     kept = []
-    trainer = trainer_of(tiny(), tmp_path)
+    trainer = trainer_of(tiny(train__best_by=best_by), tmp_path)
     monkeypatch.setattr(
         trainer.best, "save_pretrained", lambda folder: kept.append(trainer.progress.epoch)
     )
     trainer.run()
-    assert kept == [1, 2]
+    assert kept == better
 
 
 def poison(trainer: Trainer) -> bool:

@@ -1,0 +1,142 @@
+"""`hrm study`: plan a study of many runs, run it, and report on it."""
+
+from pathlib import Path
+
+import click
+
+_STUDY = click.argument("file", metavar="STUDY.yaml", type=click.Path(path_type=Path))
+_SEEDS = click.option(
+    "--seeds", type=click.IntRange(1, 1000), help="Seeds of each row [default: the study's]."
+)
+_RESULTS = click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    help="Folder of result files [default: results/STUDY beside the YAML file].",
+)
+_WORKERS = click.option(
+    "--workers", type=click.IntRange(1, 4096), help="Runs at a time [default: one for each core]."
+)
+_THREADS = click.option(
+    "--threads",
+    type=click.IntRange(1, 4096),
+    help="CPU threads of each run [default: cores / workers; with Ray 1].",
+)
+
+
+@click.group()
+def study() -> None:
+    """Plan, run and report studies: many runs of one question.
+
+    \b
+    hrm study plan studies/mini.yaml      what it will take, before anything is spent
+    hrm study run studies/mini.yaml       stop it at any time; the same command goes on
+    hrm study report studies/mini.yaml    tables, plots and verdicts, also while it runs
+
+    docs/studies.md says how to write a study of one's own.
+    """
+
+
+@study.command()
+@_STUDY
+@_SEEDS
+@_WORKERS
+@_THREADS
+def plan(file: Path, seeds: int | None, workers: int | None, threads: int | None) -> None:
+    """Runs, parameters, matrix operations and estimated time on this machine.
+
+    Times a few updates of every row.
+    """
+    from hrm.study.definition import load_study
+
+    asked = load_study(file, seeds)
+
+    from hrm.study.executors import core_cnt
+    from hrm.study.plan import show_plan
+
+    workers = workers or core_cnt()
+    show_plan(asked, workers, threads or max(1, core_cnt() // workers))
+
+
+@study.command()
+@_STUDY
+@_SEEDS
+@_WORKERS
+@_THREADS
+@click.option("--executor", type=click.Choice(["local", "ray"]), default="local", show_default=True,
+              help="Child processes, or tasks of a Ray cluster.")  # fmt: skip
+@click.option("--address", help="Ray: of a running cluster, or auto [default: start one here].")
+@click.option("--runs", "runs_folder", type=click.Path(path_type=Path),
+              help="Where run folders go [default: runs/STUDY].")  # fmt: skip
+@_RESULTS
+def run(
+    file: Path,
+    seeds: int | None,
+    workers: int | None,
+    threads: int | None,
+    executor: str,
+    address: str | None,
+    runs_folder: Path | None,
+    results: Path | None,
+) -> None:
+    """Carry out every run that has no result yet.
+
+    Killed or stopped at any moment, the same command goes on: finished runs are kept, interrupted
+    ones continue bit for bit, failed ones are tried again. Exit code 1 if a run failed.
+    """
+    from hrm.study.definition import load_study
+
+    asked = load_study(file, seeds)
+    if executor == "local" and address:
+        raise ValueError("--address: is for --executor ray")
+    if executor == "ray" and workers:
+        raise ValueError("--workers: a Ray cluster runs as many as it has CPUs; leave it out")
+
+    from hrm.study import executors
+    from hrm.study.runner import run_study
+
+    run_study(
+        asked,
+        runs_folder or Path("runs") / asked.name,
+        results or _results_folder(file),
+        executors.RayExecutor(address, threads or 1)
+        if executor == "ray"
+        else executors.LocalExecutor(workers or executors.core_cnt(), threads or 0),
+    )
+    click.echo(f"report: hrm study report {file}")
+
+
+@study.command()
+@_STUDY
+@_RESULTS
+@click.option("--out", type=click.Path(path_type=Path),
+              help="Folder of the report [default: report in the results].")  # fmt: skip
+def report(file: Path, results: Path | None, out: Path | None) -> None:
+    """Tables, plots and verdicts: Markdown, one self-contained HTML page, and CSV.
+
+    Works on a study that is still running.
+    """
+    from hrm.study.definition import load_study
+    from hrm.study.results import read_results
+
+    asked = load_study(file)
+    folder = results or _results_folder(file)
+    found = read_results(folder, asked)
+    if not any("failed" not in result for result in found.values()):
+        raise ValueError(f"{folder}: no results yet; hrm study run {file} makes them")
+
+    from hrm.study.report import write_report
+
+    for path in write_report(asked, found, out or folder / "report"):
+        click.echo(path)
+
+
+@study.command(hidden=True)
+def work() -> None:
+    """Carry out the job on standard input; what a study's child processes do."""
+    from hrm.study.work import work as carry_out_job
+
+    carry_out_job()
+
+
+def _results_folder(file: Path) -> Path:
+    return file.parent / "results" / file.stem

@@ -1,0 +1,140 @@
+"""What a person sees while a study runs: a row a line, a seed a column, and the time left."""
+
+import contextlib
+import time
+from pathlib import Path
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from hrm import runs
+from hrm.operations import training_flops
+from hrm.study.definition import Run, Study
+from hrm.study.job import Job
+from hrm.study.results import Result
+
+_EVERY_SECONDS = 1.0
+
+
+class StudyDisplay:
+    """A live table on a terminal; elsewhere a line for each run that begins or ends.
+
+    Args:
+        study: that runs.
+        results: those that are there already, by run name.
+        runs_folder: where the epochs of a running run are read from.
+    """
+
+    def __init__(self, study: Study, results: dict[str, Result], runs_folder: Path):
+        self._study, self._results, self._folder = study, dict(results), runs_folder
+        self._running: dict[str, float] = {}
+        self._cost = {run.name: _cost(run) for run in study.runs}
+        self._done_before = self._done()
+        self._began = self._looked = time.monotonic()
+        self._console = Console(markup=False, highlight=False)
+        self._live = Live(console=self._console, auto_refresh=False, transient=True)
+
+    def __enter__(self) -> "StudyDisplay":
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+        self._console.print(self._table())
+
+    def started(self, job: Job) -> None:
+        """A run begins, or goes on."""
+        self._running[job.name] = 0.0
+        self._results.pop(job.name, None)  # a former failure
+        self._say(f"{job.name}: begins")
+
+    def ended(self, job: Job, result: Result) -> None:
+        """A run is done or has failed."""
+        self._running.pop(job.name, None)
+        self._results[job.name] = result
+        if "failed" in result:
+            self._say(f"{job.name}: failed: {result['failed']}")
+            return
+        best = result["summary"]["best"]
+        self._say(
+            f"{job.name}: board acc {best['board_acc']:.3f}, acc4x {best['acc4x']:.3f}, solved"
+            f" {best['solved']:.3f}; {duration(result['seconds']['training'])}"
+        )
+
+    def refresh(self) -> None:
+        """Look at what the running runs have done."""
+        if time.monotonic() - self._looked < _EVERY_SECONDS:
+            return
+        self._looked = time.monotonic()
+        for name in self._running:
+            with contextlib.suppress(ValueError):
+                self._running[name] = len(runs.read_metrics(self._folder / name))
+        if self._live.is_started:
+            self._live.update(Group(self._table(), Text(self._footer())), refresh=True)
+
+    def _say(self, line: str) -> None:
+        words = line if self._live.is_started else f"[{self._footer()}] {line}"
+        self._console.print(words, soft_wrap=True)
+
+    def _table(self) -> Table:
+        table = Table(title=self._study.title, title_justify="left")
+        table.add_column("row")
+        for seed in self._study.seeds:
+            table.add_column(f"seed {seed}", justify="right")
+        for row in self._study.rows:
+            table.add_row(row.name, *(self._cell(Run(row, seed)) for seed in self._study.seeds))
+        return table
+
+    def _cell(self, run: Run) -> Text:
+        if run.name in self._running:
+            epochs = f"{self._running[run.name]:.0f}/{run.row.config.train.epoch_cnt}"
+            return Text(f"epoch {epochs}", style="cyan")
+        result = self._results.get(run.name)
+        if result is None:
+            return Text("·", style="dim")
+        if "failed" in result:
+            return Text("failed", style="bold red")
+        return Text(f"{result['summary']['best']['board_acc']:.3f}", style="green")
+
+    def _footer(self) -> str:
+        done = sum("failed" not in result for result in self._results.values())
+        failed = len(self._results) - done
+        left = self._seconds_left()
+        words = [f"{done} of {len(self._study.runs)} done", f"{len(self._running)} running"]
+        words += [f"{failed} failed"] if failed else []
+        words += [f"{duration(left)} left"] if left is not None else []
+        return ", ".join(words)
+
+    def _done(self) -> float:
+        """Operations that need not be done any more, running runs counted by their epochs."""
+        done = sum(self._cost[name] for name in self._results if name in self._cost)
+        for run in self._study.runs:
+            epochs = self._running.get(run.name, 0.0)
+            done += self._cost[run.name] * epochs / run.row.config.train.epoch_cnt
+        return done
+
+    def _seconds_left(self) -> float | None:
+        done = self._done()
+        fresh = done - self._done_before
+        if fresh <= 0:
+            return None
+        passed = time.monotonic() - self._began
+        return passed * (sum(self._cost.values()) - done) / fresh
+
+
+def _cost(run: Run) -> float:
+    """Operations of the training."""
+    config = run.config
+    boards = config.task.train_count * config.train.train_segment_cnt * config.train.epoch_cnt
+    return sum(training_flops(config.model, config.task.board_size, boards).values())
+
+
+def duration(seconds: float) -> str:
+    """Such as ``2 h 05 min``, ``12 min``, ``40 s``."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"

@@ -1,0 +1,123 @@
+"""A study's numbers as CSV, a number a cell, for whoever wants to go on with them."""
+
+import csv
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+from hrm.files import write_atomic
+from hrm.study.definition import Study
+from hrm.study.findings import Finding, Finished, aggregates
+from hrm.study.schema import MEASURES
+from hrm.study.statistics import EPOCHS, Interval, measured
+
+_INTERVAL = ["mean", "low", "high", "seeds"]
+
+
+def write_csv_files(folder: Path, study: Study, finished: Finished, findings: list[Finding]):
+    """Write `runs`, `epochs`, `refinement`, `rows`, `aggregates` and `hypotheses` as CSV.
+
+    Returns:
+        The files.
+
+    Raises:
+        OSError: if the folder cannot be written.
+    """
+    results = [by_seed[seed] for by_seed in finished.rows.values() for seed in sorted(by_seed)]
+    whose = ["row", "seed"]
+    facts = ["parameters", "training_operations", "training_seconds", "threads", "best_epoch"]
+    contents = {
+        "runs": (
+            [*whose, *study.axes, *facts, *MEASURES],
+            [
+                [r["row"], r["seed"], *_values(study, r["row"]), *_facts(r)]
+                + [measured(r, measure) for measure in MEASURES]
+                for r in results
+            ],
+        ),
+        "epochs": (
+            [*whose, *results[0]["epochs"][0]],
+            [[r["row"], r["seed"], *epoch.values()] for r in results for epoch in r["epochs"]],
+        ),
+        "refinement": (
+            [*whose, "segments", *results[0]["test"]],
+            [
+                [r["row"], r["seed"], count, *figures]
+                for r in results
+                for count, figures in enumerate(zip(*r["test"].values(), strict=True), start=1)
+            ],
+        ),
+        "rows": (
+            ["row", *study.axes, "epochs", "measure", *_INTERVAL],
+            [
+                [row, *_values(study, row), epochs, measure, *_cells(figure)]
+                for row in finished.rows
+                for epochs, measure in _selections()
+                for figure in [finished.figure(row, measure, epochs)]
+            ],
+        ),
+        "aggregates": (
+            ["axis", "value", "epochs", "measure", *_INTERVAL],
+            [
+                [a.axis, a.value, epochs, measure, *_cells(average)]
+                for a in aggregates(study)
+                for epochs, measure in _selections()
+                for average in [finished.average(a.rows, measure, epochs)]
+            ],
+        ),
+        "hypotheses": (
+            ["hypothesis", "measure", "expect", "epochs", "verdict", *_INTERVAL],
+            [
+                [
+                    f.hypothesis.name,
+                    f.hypothesis.measure,
+                    f.hypothesis.expect or "",
+                    epochs,
+                    verdict,
+                ]
+                + (_cells(f.differences[epochs]) if f.differences else [])
+                for f in findings
+                for epochs, verdict in f.verdicts.items()
+            ],
+        ),
+    }
+    files = []
+    for name, (header, rows) in contents.items():
+        files.append(folder / f"{name}.csv")
+        write_atomic(files[-1], _csv([header, *rows]))
+    return files
+
+
+def _values(study: Study, row: str) -> list[str]:
+    values = next(r.values for r in study.rows if r.name == row)
+    return [values.get(axis, "") for axis in study.axes]
+
+
+def _facts(result: dict) -> list:
+    return [
+        result["parameters"],
+        result["operations"]["training"],
+        result["seconds"]["training"],
+        result["threads"],
+        result["summary"]["best"]["epoch"],
+    ]
+
+
+def _selections() -> list[tuple[str, str]]:
+    """Epochs and measure, as far as they go together."""
+    return [
+        (epochs, measure)
+        for epochs in EPOCHS
+        for measure in MEASURES
+        if epochs == "best" or not measure.startswith("test_")
+    ]
+
+
+def _cells(interval: Interval) -> list:
+    return [interval.mean, interval.low, interval.high, interval.count]
+
+
+def _csv(rows: Iterable[Iterable]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()

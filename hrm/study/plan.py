@@ -1,0 +1,119 @@
+"""What a study will take: runs, parameters, operations, and the time that updates take here."""
+
+import time
+from dataclasses import dataclass
+
+import torch
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from hrm import distributed
+from hrm.boards import label
+from hrm.config import RunConfig
+from hrm.data import generate
+from hrm.evaluation import evaluate, to_tokens
+from hrm.hrm import HRM
+from hrm.operations import forward_flops, training_flops
+from hrm.study.definition import Row, Study
+from hrm.study.display import duration
+from hrm.study.tables import NONE, operations_text
+from hrm.supervision import Learner
+
+_SAMPLE_FLOPS = 3e10
+"""As many boards are timed as these operations take, up to a batch: a second or less a row."""
+
+
+@dataclass(frozen=True)
+class RowPlan:
+    """What one run of a row takes."""
+
+    row: Row
+    parameters: int
+    update: int
+    """Operations of a training update with a full batch."""
+    training: int
+    """Operations of all updates."""
+    validation: int
+    """Operations of validating after each epoch."""
+    seconds: float
+    """Of both, estimated."""
+
+
+def plan_row(row: Row, threads: int) -> RowPlan:
+    """Count a row's operations, and time one batch and one validation on a few boards.
+
+    Args:
+        row: of a study.
+        threads: for the run, unless its config says so itself.
+    """
+    config = row.config.derive(train__threads=row.config.train.threads or threads)
+    task, train, size = config.task, config.train, config.task.board_size
+    boards = task.train_count * train.train_segment_cnt * train.epoch_cnt
+    checked = task.val_count * 4 * config.model.infer_segment_cnt * train.epoch_cnt
+    torch.set_num_threads(train.threads)
+    model = HRM(config.model, size)
+    training_seconds, validation_seconds = _seconds_a_board(config, model)
+    return RowPlan(
+        row=row,
+        parameters=model.parameter_cnt,
+        update=sum(training_flops(config.model, size, train.batch_size).values()),
+        training=sum(training_flops(config.model, size, boards).values()),
+        validation=checked * sum(forward_flops(config.model, size).values()),
+        seconds=train.epoch_cnt
+        * (training_seconds * task.train_count + validation_seconds * task.val_count),
+    )
+
+
+def show_plan(study: Study, workers: int, threads: int) -> None:
+    """Plan every row and print it, with sums.
+
+    Args:
+        study: to plan.
+        workers: runs at a time.
+        threads: of each run.
+    """
+    console = Console(markup=False, highlight=False)
+    rows = track(study.rows, "timing each row", console=console, transient=True)
+    plans = [plan_row(row, threads) for row in rows]
+    table = Table(title=study.title, title_justify="left")
+    for title in ("row", *study.axes):
+        table.add_column(title)
+    for title in ("parameters", "an update", "training", "validation", "time a run"):
+        table.add_column(title, justify="right")
+    for plan in plans:
+        operations = (plan.update, plan.training, plan.validation)
+        table.add_row(
+            plan.row.name,
+            *(plan.row.values.get(axis, NONE) for axis in study.axes),
+            f"{plan.parameters:,}",
+            *map(operations_text, operations),
+            duration(plan.seconds),
+        )
+    console.print(table)
+    seeds, seconds = len(study.seeds), sum(plan.seconds for plan in plans)
+    total = sum(plan.training + plan.validation for plan in plans)
+    console.print(
+        f"{len(study.runs)} runs ({len(study.rows)} rows × {seeds} seeds),"
+        f" {operations_text(total * seeds)} in matrix products; on this machine about"
+        f" {duration(seconds * seeds / workers)} with {workers} at a time, {threads} thread(s) each"
+        " (estimated from one batch of each row, timed alone)"
+    )
+
+
+def _seconds_a_board(config: RunConfig, model: HRM) -> tuple[float, float]:
+    """Of an epoch's training and of its validation."""
+    task = config.task
+    flops = training_flops(config.model, task.board_size, config.train.train_segment_cnt)
+    count = int(max(1, min(config.train.batch_size, _SAMPLE_FLOPS / sum(flops.values()))))
+    boards = generate(task.board_size, task.wall_prob, count, seed=0)
+    tokens, targets = (to_tokens(b, torch.device("cpu")) for b in (boards, label(boards)))
+    learner = Learner(distributed.resolve(config.train), model, update_cnt=1)
+    model.train()
+    learner.learn(tokens[:1], targets[:1], 0)  # the first one sets things up
+    began = time.perf_counter()
+    learner.learn(tokens, targets, 0)
+    trained = time.perf_counter()
+    short = config.model.infer_segment_cnt
+    evaluate(model, boards, [short, 4 * short])
+    return (trained - began) / count, (time.perf_counter() - trained) / count

@@ -1,0 +1,197 @@
+"""The plots of a report. Colours are told apart also by the colour-blind (Okabe and Ito)."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from hrm.study.definition import Row, Study
+from hrm.study.findings import Finding, Finished
+from hrm.study.schema import MEASURES
+
+BLUE, RED, GREEN, PINK, ORANGE, SKY = (
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9",
+)  # fmt: skip
+_COLOURS = (BLUE, RED, GREEN, PINK, ORANGE, SKY)
+_MARKERS = "osD^vP"
+_DASHES = ("-", "--", ":", "-.")
+_GREY = "#666666"
+_VERDICTS = {"supported": GREEN, "not supported": RED, "undecided": _GREY}
+
+Plot = Callable[[Study, Finished, list[Finding]], Figure]
+
+
+def training_curves(study: Study, finished: Finished, findings: list[Finding]) -> Figure:
+    """Board acc and acc4x against epoch, a panel a row: seeds thin, their mean bold."""
+    rows = _rows(study, finished)
+    figure, panels = _grid(len(rows), columns=4, height=2.1)
+    for row, panel in zip(rows, panels, strict=True):
+        by_seed = finished.rows[row.name]
+        for key, colour, label in (
+            ("board_acc", BLUE, "board acc"),
+            ("board_acc_4x", RED, "acc4x"),
+        ):
+            curves = [[epoch[key] for epoch in r["epochs"]] for r in by_seed.values()]
+            epochs = range(1, len(curves[0]) + 1)
+            for curve in curves:
+                panel.plot(epochs, curve, color=colour, alpha=0.3, linewidth=0.7)
+            panel.plot(epochs, np.mean(curves, axis=0), color=colour, linewidth=1.6, label=label)
+        panel.set_title(row.name, fontsize=9)
+    _name_axes(figure, panels, "epoch", "share of validation boards")
+    _legend(figure, panels[0])
+    return figure
+
+
+def refinement(study: Study, finished: Finished, findings: list[Finding]) -> Figure:
+    """Test board acc and solved against inference segments, a panel a row."""
+    rows = _rows(study, finished)
+    figure, panels = _grid(len(rows), columns=4, height=2.1)
+    for row, panel in zip(rows, panels, strict=True):
+        results = finished.rows[row.name].values()
+        for key, colour, label in (("solved", GREEN, "solved"), ("board_acc", BLUE, "board acc")):
+            curves = [r["test"][key] for r in results]
+            segments = range(1, len(curves[0]) + 1)
+            for curve in curves:
+                panel.plot(segments, curve, color=colour, alpha=0.3, linewidth=0.7)
+            panel.plot(segments, np.mean(curves, axis=0), color=colour, linewidth=1.6, label=label)
+        trained = row.config.train.train_segment_cnt
+        panel.axvline(trained, color=_GREY, linewidth=0.8, linestyle=":", label="as trained")
+        panel.set_title(row.name, fontsize=9)
+        panel.set_xscale("log", base=2)
+        panel.set_xticks([1, 2, 4, 8, 16], ["1", "2", "4", "8", "16"])
+    _name_axes(figure, panels, "inference segments", "share of test boards")
+    _legend(figure, panels[0])
+    return figure
+
+
+def operations(study: Study, finished: Finished, findings: list[Finding]) -> Figure:
+    """Best board acc against the operations of the training."""
+    figure = Figure(figsize=(8.4, 5.4), layout="constrained")
+    panel = figure.subplots()
+    first, second = [*study.axes, "", ""][:2]
+    colours, markers = (_styles(study, a, s) for a, s in ((first, _COLOURS), (second, _MARKERS)))
+    rows = _rows(study, finished)
+    for row in rows:
+        figure_of = finished.figure(row.name, "board_acc")
+        cost = _operations(finished, row)
+        colour = colours.get(row.values.get(first, ""), _GREY)
+        marker = markers.get(row.values.get(second, ""), "o")
+        if not math.isnan(figure_of.low):
+            panel.plot([cost, cost], [figure_of.low, figure_of.high], color=colour, linewidth=1)
+        panel.plot(cost, figure_of.mean, marker, color=colour, markersize=7,
+                   fillstyle="none" if row.control else "full")  # fmt: skip
+        panel.annotate(row.name, (cost, figure_of.mean), xytext=(6, 4),
+                       textcoords="offset points", fontsize=7.5)  # fmt: skip
+    for value, colour in colours.items():
+        panel.plot([], [], "o", color=colour, label=value)
+    for value, marker in markers.items():
+        panel.plot([], [], marker, color=_GREY, label=f"{second} {value}")
+    if any(row.control for row in rows):
+        panel.plot([], [], "o", color=_GREY, fillstyle="none", label="control")
+    panel.set_xscale("log")
+    panel.margins(x=0.12)
+    panel.set_xlabel("operations of the training (FLOP)")
+    panel.set_ylabel("board acc, best epoch")
+    _dress(panel)
+    panel.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
+def differences(study: Study, finished: Finished, findings: list[Finding]) -> Figure:
+    """The difference that each hypothesis rests on, its pairs, and the margin."""
+    shown = [finding for finding in findings if finding.differences]
+    lines = sum(len(finding.pairs) + 1.6 for finding in shown)
+    figure = Figure(figsize=(8.4, 0.24 * lines + 1), layout="constrained")
+    panel = figure.subplots()
+    panel.axvspan(-study.margin, study.margin, color="#eeeeee", zorder=0)
+    panel.axvline(0, color=_GREY, linewidth=0.8)
+    place, ticks, labels = 0.0, [], []
+    for finding in shown:
+        hypothesis, pooled = finding.hypothesis, finding.differences["best"]
+        colour = _VERDICTS[finding.verdict]
+        _interval(panel, place, pooled, colour, bold=True)
+        ticks.append(place)
+        labels.append(f"{hypothesis.name} ({MEASURES[hypothesis.measure]})")
+        panel.annotate(finding.verdict, (1.01, place), xycoords=("axes fraction", "data"),
+                       color=colour, fontsize=8, va="center")  # fmt: skip
+        for (a, b), interval in finding.pairs.items():
+            place += 1
+            _interval(panel, place, interval, colour, bold=False)
+            ticks.append(place)
+            labels.append(f"{a} − {b}")
+        place += 1.6
+    panel.set_yticks(ticks, labels, fontsize=7.5)
+    names = {f"{f.hypothesis.name} ({MEASURES[f.hypothesis.measure]})" for f in shown}
+    for label in panel.get_yticklabels():
+        label.set_fontweight("bold" if label.get_text() in names else "normal")
+    panel.invert_yaxis()
+    panel.set_xlabel(f"a − b, mean and 95 % interval over seeds; shaded: ±{study.margin:g}")
+    _dress(panel)
+    panel.grid(axis="y", visible=False)
+    return figure
+
+
+PLOTS: dict[str, tuple[str, Plot]] = {
+    "differences": ("What each verdict rests on", differences),
+    "operations": ("Accuracy against training operations", operations),
+    "refinement": ("Refinement: accuracy against inference segments", refinement),
+    "training-curves": ("Training curves", training_curves),
+}
+"""File name, heading and function of each plot."""
+
+
+def _rows(study: Study, finished: Finished) -> list[Row]:
+    return [row for row in study.rows if row.name in finished.rows]
+
+
+def _operations(finished: Finished, row: Row) -> float:
+    return next(iter(finished.rows[row.name].values()))["operations"]["training"]
+
+
+def _styles(study: Study, axis: str, styles) -> dict[str, str]:
+    values = dict.fromkeys(row.values[axis] for row in study.rows if axis in row.values)
+    return {value: styles[i % len(styles)] for i, value in enumerate(values)}
+
+
+def _interval(panel: Axes, place: float, interval, colour: str, bold: bool) -> None:
+    if math.isnan(interval.mean):
+        return
+    if not math.isnan(interval.low):
+        span = [interval.low, interval.high]
+        panel.plot(span, [place, place], color=colour, linewidth=2.2 if bold else 1)
+    panel.plot(interval.mean, place, "D" if bold else "o", color=colour,
+               markersize=6 if bold else 3.5)  # fmt: skip
+
+
+def _grid(count: int, columns: int, height: float) -> tuple[Figure, list[Axes]]:
+    columns = min(columns, count)
+    lines = -(-count // columns)
+    size = (max(2.3 * columns, 4), height * lines + 0.5)
+    figure = Figure(figsize=size, layout="constrained")
+    panels = figure.subplots(lines, columns, sharey=True, squeeze=False).flatten()
+    for panel in panels[count:]:
+        panel.remove()
+    for panel in panels[:count]:
+        panel.set_ylim(0, 1)
+        panel.tick_params(labelsize=7)
+        _dress(panel)
+    return figure, list(panels[:count])
+
+
+def _dress(panel: Axes) -> None:
+    panel.grid(color="#e6e6e6", linewidth=0.6)
+    panel.set_axisbelow(True)
+    panel.spines[["top", "right"]].set_visible(False)
+
+
+def _name_axes(figure: Figure, panels: list[Axes], x: str, y: str) -> None:
+    figure.supxlabel(x, fontsize=9)
+    figure.supylabel(y, fontsize=9)
+
+
+def _legend(figure: Figure, panel: Axes) -> None:
+    handles, labels = panel.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper right", ncols=len(labels), frameon=False,
+                  fontsize=8)  # fmt: skip

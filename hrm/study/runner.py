@@ -1,0 +1,100 @@
+"""Run a study: start what is not done yet, record what ends, go on after any stop."""
+
+import signal
+import time
+from pathlib import Path
+
+from hrm import runs
+from hrm.errors import Stopped, WorkFailed
+from hrm.interrupts import Interrupts
+from hrm.study.definition import Run, Study
+from hrm.study.display import StudyDisplay
+from hrm.study.executors import Executor
+from hrm.study.job import Job, make_job, settled_as
+from hrm.study.results import Result, first_difference, read_results, write_result
+
+_LOOK_SECONDS = 0.2
+
+
+def run_study(study: Study, runs_folder: Path, results_folder: Path, executor: Executor) -> None:
+    """Carry out every run that has no result yet; failed ones are tried again.
+
+    Args:
+        study: what to run.
+        runs_folder: a run folder for each run goes there.
+        results_folder: a result file for each run goes there.
+        executor: carries the runs out.
+
+    Raises:
+        ValueError: if a folder holds results or runs of another study, or is in use; nothing is
+            then written.
+        WorkFailed: when all has been tried: a line for each run that failed.
+        Stopped: if a signal asked to stop; running ones have saved themselves.
+        OSError: if a result cannot be written.
+    """
+    results = read_results(results_folder, study)
+    waiting = [run for run in study.runs if "failed" in results.get(run.name, {"failed": ""})]
+    for run in waiting:
+        _require_own(runs_folder / run.name, run)
+    display = StudyDisplay(study, results, runs_folder)
+    with runs.locked(runs_folder), Interrupts() as interrupts, display:
+        jobs = [make_job(study, run, runs_folder, executor.threads) for run in waiting]
+        failed = _carry_out(jobs, results_folder, executor, interrupts, display)
+    if failed:
+        raise WorkFailed(
+            f"{len(failed)} of {len(study.runs)} runs failed; start again to retry them\n"
+            + "\n".join(f"{name}: {reason}" for name, reason in failed.items())
+        )
+
+
+def _carry_out(
+    waiting: list[Job],
+    results_folder: Path,
+    executor: Executor,
+    interrupts: Interrupts,
+    display: StudyDisplay,
+) -> dict[str, str]:
+    """Until none is left; the reasons of those that failed, by name."""
+    running: set[Job] = set()
+    failed = {}
+
+    def record(job: Job, result: Result) -> None:
+        write_result(results_folder, job, result)
+        running.discard(job)
+        display.ended(job, result)
+        if "failed" in result:
+            failed[job.name] = result["failed"]
+
+    while waiting or running:
+        while waiting and executor.free and not interrupts():
+            job = waiting.pop(0)
+            executor.start(job)
+            running.add(job)
+            display.started(job)
+        for job, result in executor.finished():
+            # A Ctrl-C reaches children first; what they stopped for is no failure.
+            if not interrupts() or "failed" not in result:
+                record(job, result)
+        if interrupts():
+            executor.stop()
+            raise Stopped(
+                "stopped; every run is saved, and the same command goes on",
+                interrupts.received or signal.SIGINT,
+            )
+        display.refresh()
+        time.sleep(_LOOK_SECONDS)
+    return failed
+
+
+def _require_own(folder: Path, run: Run) -> None:
+    """Refuse a run folder that was made by another study, or by an earlier version of this one."""
+    if not runs.is_taken(folder):
+        return
+    found = runs.read_config(folder)
+    asked = settled_as(found, run.config)
+    if found != asked:
+        difference = first_difference(found.model_dump(), asked.model_dump())
+        raise ValueError(
+            f"{folder}: a run of another study: {difference}; name another place with --runs, or"
+            " move this one away"
+        )

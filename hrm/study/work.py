@@ -1,0 +1,144 @@
+"""Carry out a job: train in a run folder, then measure.
+
+Done again after a stop, a job goes on where it was; done again after its end, it gives the same
+result.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+
+from hrm import launch, runs
+from hrm.config import RunConfig
+from hrm.data import content_hash, held_out, load_dataset
+from hrm.errors import Stopped
+from hrm.files import write_atomic
+from hrm.hrm import HRM
+from hrm.operations import forward_flops, training_flops
+from hrm.study.job import Job
+from hrm.study.measure import Answers, answer
+from hrm.study.results import RESULT, Result, failure
+from hrm.study.statistics import summarise
+
+CURVE_SEGMENTS = 16
+"""The test set is answered after 1 … this many segments."""
+
+_LOCK_SECONDS = 60
+
+
+def work() -> None:
+    """What a child process does: the job on its standard input, until that ends."""
+    job = Job(**json.loads(sys.stdin.readline()))
+    threading.Thread(target=_stop_with_parent, daemon=True).start()
+    write_atomic(Path(job.folder) / RESULT, json.dumps(attempt(job)))
+
+
+def attempt(job: Job) -> Result:
+    """The job's result, or its failure with the reason."""
+    try:
+        return carry_out(job)
+    except (Stopped, KeyboardInterrupt):
+        return failure(job, "stopped; it goes on when the study does")
+    except Exception as error:
+        traceback.print_exc()
+        lines = str(error).splitlines() or [type(error).__name__]
+        return failure(job, lines[0])
+
+
+def carry_out(job: Job) -> Result:
+    """Train (or go on training) and measure; what was asked for, and what came of it.
+
+    Raises:
+        Diverged, Stopped, OSError, ValueError: as `launch.start` and `launch.resume`.
+    """
+    folder, config = Path(job.folder), RunConfig.model_validate(job.config)
+    _wait_for(folder)
+    if runs.is_taken(folder):
+        launch.resume(folder)
+    else:
+        threads = {"threads": config.train.threads or job.threads}
+        launch.start(
+            folder, config.model_copy(update={"train": config.train.model_copy(update=threads)})
+        )
+    return _result(job, config, folder)
+
+
+def _wait_for(folder: Path) -> None:
+    """Let a process that was left behind by a killed study save itself and end."""
+    for _ in range(_LOCK_SECONDS):
+        with contextlib.suppress(ValueError), runs.locked(folder):
+            return
+        time.sleep(1)
+
+
+def _result(job: Job, config: RunConfig, folder: Path) -> Result:
+    began = time.perf_counter()
+    epochs = runs.read_metrics(folder)
+    model = HRM.from_pretrained(folder)
+    short = config.model.infer_segment_cnt
+    dataset = load_dataset(config.task)
+    test = held_out(config.task.board_size, config.task.wall_prob, job.test_count)
+    validated = answer(model, dataset.val, 4 * short)
+    tested = answer(model, test, max(CURVE_SEGMENTS, 4 * short))
+    return {
+        "study": job.study,
+        "row": job.row,
+        "seed": job.seed,
+        "config": job.config,
+        "parameters": model.parameter_cnt,
+        "operations": _operations(config),
+        "seconds": {
+            "training": round(sum(row["seconds"] for row in epochs), 1),
+            "measuring": round(time.perf_counter() - began, 1),
+        },
+        "threads": runs.read_config(folder).train.threads,
+        "versions": runs.versions(),
+        "hashes": {**dataset.hashes, "test": content_hash(test)},
+        "summary": summarise(epochs),
+        "test": _curve(tested),
+        "validation": _board_by_board(validated, (short, 4 * short)),
+        "epochs": epochs,
+    }
+
+
+def _operations(config: RunConfig) -> dict[str, int]:
+    """Of one training update with a full batch, and of the whole training."""
+    size, train = config.task.board_size, config.train
+    boards = config.task.train_count * train.train_segment_cnt * train.epoch_cnt
+    return {
+        "update": sum(training_flops(config.model, size, train.batch_size).values()),
+        "training": sum(training_flops(config.model, size, boards).values()),
+        "segment": sum(forward_flops(config.model, size).values()),
+    }
+
+
+def _curve(answers: Answers) -> dict[str, list[float]]:
+    """Means over boards after 1, 2, … segments."""
+    return {
+        "cell_acc": answers.cell_acc.mean(axis=1).tolist(),
+        "board_acc": answers.exact.mean(axis=1).tolist(),
+        "solved": answers.solved.mean(axis=1).tolist(),
+    }
+
+
+def _board_by_board(answers: Answers, segments: tuple[int, int]) -> dict[str, dict[str, str]]:
+    """For each segment count a text of 0 and 1, a character a board."""
+    return {
+        name: {
+            str(count): "".join("01"[int(one)] for one in right[count - 1]) for count in segments
+        }
+        for name, right in (("exact", answers.exact), ("solved", answers.solved))
+    }
+
+
+def _stop_with_parent() -> None:
+    """A parent that is gone, however it ended, has closed the pipe."""
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)

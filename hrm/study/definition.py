@@ -286,9 +286,9 @@ def _as_text_keys(value: Any) -> Any:
 
 
 def _unknown(kind: str, name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    if not close:  # the right name in the wrong section
-        close = [k for k in known if k.rpartition(".")[2] == name.rpartition(".")[2]][:1]
+    # The same name in another section, else the nearest.
+    close = [k for k in known if k.rpartition(".")[2] == name.rpartition(".")[2]]
+    close = close or difflib.get_close_matches(name, known, n=1)
     guess = f"perhaps you meant {close[0]}" if close else f"known: {', '.join(known[:12])}"
     return f"{name}: unknown {kind}; {guess}"
 

@@ -17,11 +17,11 @@ from hrm.hrm import HRM
 from hrm.operations import forward_flops, training_flops
 from hrm.study.definition import Row, Study
 from hrm.study.display import duration
-from hrm.study.tables import NONE, operations_text
+from hrm.study.tables import operations_text
 from hrm.supervision import Learner
 
 _SAMPLE_FLOPS = 3e10
-"""As many boards are timed as these operations take, up to a batch: a second or less a row."""
+"""As many boards are timed as take this many operations, up to a batch: a second or so a row."""
 
 
 @dataclass(frozen=True)
@@ -77,15 +77,13 @@ def show_plan(study: Study, workers: int, threads: int) -> None:
     rows = track(study.rows, "timing each row", console=console, transient=True)
     plans = [plan_row(row, threads) for row in rows]
     table = Table(title=study.title, title_justify="left")
-    for title in ("row", *study.axes):
-        table.add_column(title)
+    table.add_column("row", no_wrap=True)
     for title in ("parameters", "an update", "training", "validation", "time a run"):
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", no_wrap=True)
     for plan in plans:
         operations = (plan.update, plan.training, plan.validation)
         table.add_row(
             plan.row.name,
-            *(plan.row.values.get(axis, NONE) for axis in study.axes),
             f"{plan.parameters:,}",
             *map(operations_text, operations),
             duration(plan.seconds),
@@ -97,23 +95,27 @@ def show_plan(study: Study, workers: int, threads: int) -> None:
         f"{len(study.runs)} runs ({len(study.rows)} rows × {seeds} seeds),"
         f" {operations_text(total * seeds)} in matrix products; on this machine about"
         f" {duration(seconds * seeds / workers)} with {workers} at a time, {threads} thread(s) each"
-        " (estimated from one batch of each row, timed alone)"
+        " (from one update of each row, timed alone)"
     )
 
 
 def _seconds_a_board(config: RunConfig, model: HRM) -> tuple[float, float]:
-    """Of an epoch's training and of its validation."""
-    task = config.task
-    flops = training_flops(config.model, task.board_size, config.train.train_segment_cnt)
-    count = int(max(1, min(config.train.batch_size, _SAMPLE_FLOPS / sum(flops.values()))))
+    """Of an epoch's training and of its validation, from one segment of each."""
+    task, train = config.task, config.train
+    flops = sum(training_flops(config.model, task.board_size).values())
+    count = int(max(1, min(train.batch_size, _SAMPLE_FLOPS / flops)))
     boards = generate(task.board_size, task.wall_prob, count, seed=0)
     tokens, targets = (to_tokens(b, torch.device("cpu")) for b in (boards, label(boards)))
-    learner = Learner(distributed.resolve(config.train), model, update_cnt=1)
+    one_segment = distributed.resolve(train.model_copy(update={"train_segment_cnt": 1}))
+    learner = Learner(one_segment, model, update_cnt=1)
     model.train()
     learner.learn(tokens[:1], targets[:1], 0)  # the first one sets things up
     began = time.perf_counter()
     learner.learn(tokens, targets, 0)
     trained = time.perf_counter()
-    short = config.model.infer_segment_cnt
-    evaluate(model, boards, [short, 4 * short])
-    return (trained - began) / count, (time.perf_counter() - trained) / count
+    evaluate(model, boards, [1])
+    validated = time.perf_counter()
+    return (
+        (trained - began) / count * train.train_segment_cnt,
+        (validated - trained) / count * 4 * config.model.infer_segment_cnt,
+    )

@@ -24,7 +24,7 @@ Plot = Callable[[Study, Finished, list[Finding]], Figure]
 
 
 def training_curves(study: Study, finished: Finished, findings: list[Finding]) -> Figure:
-    """Board acc and acc4x against epoch, a panel a row: seeds thin, their mean bold."""
+    """Board acc, acc4x and solved against epoch, a panel a row: seeds thin, their mean bold."""
     rows = _rows(study, finished)
     figure, panels = _grid(len(rows), columns=4, height=2.1)
     for row, panel in zip(rows, panels, strict=True):
@@ -32,6 +32,7 @@ def training_curves(study: Study, finished: Finished, findings: list[Finding]) -
         for key, colour, label in (
             ("board_acc", BLUE, "board acc"),
             ("board_acc_4x", RED, "acc4x"),
+            ("solved", GREEN, "solved"),
         ):
             curves = [[epoch[key] for epoch in r["epochs"]] for r in by_seed.values()]
             epochs = range(1, len(curves[0]) + 1)
@@ -67,35 +68,37 @@ def refinement(study: Study, finished: Finished, findings: list[Finding]) -> Fig
 
 
 def operations(study: Study, finished: Finished, findings: list[Finding]) -> Figure:
-    """Best board acc against the operations of the training."""
-    figure = Figure(figsize=(8.4, 5.4), layout="constrained")
-    panel = figure.subplots()
+    """Board acc and solved at the best epoch against the operations of the training."""
+    figure = Figure(figsize=(11, 5.2), layout="constrained")
+    panels = figure.subplots(1, 2, sharey=True)
     first, second = [*study.axes, "", ""][:2]
     colours, markers = (_styles(study, a, s) for a, s in ((first, _COLOURS), (second, _MARKERS)))
-    rows = _rows(study, finished)
-    for row in rows:
-        figure_of = finished.figure(row.name, "board_acc")
-        cost = _operations(finished, row)
-        colour = colours.get(row.values.get(first, ""), _GREY)
-        marker = markers.get(row.values.get(second, ""), "o")
-        if not math.isnan(figure_of.low):
-            panel.plot([cost, cost], [figure_of.low, figure_of.high], color=colour, linewidth=1)
-        panel.plot(cost, figure_of.mean, marker, color=colour, markersize=7,
-                   fillstyle="none" if row.control else "full")  # fmt: skip
-        panel.annotate(row.name, (cost, figure_of.mean), xytext=(6, 4),
-                       textcoords="offset points", fontsize=7.5)  # fmt: skip
+    for panel, measure in zip(panels, ("board_acc", "solved"), strict=True):
+        points = []
+        for row in _rows(study, finished):
+            cost, found = _operations(finished, row), finished.figure(row.name, measure)
+            colour = colours.get(row.values.get(first, ""), _GREY)
+            marker = markers.get(row.values.get(second, ""), "o")
+            if not math.isnan(found.low):
+                span = [found.low, found.high]
+                panel.plot([cost, cost], span, color=colour, linewidth=0.8, alpha=0.6)
+            panel.plot(cost, found.mean, marker, color=colour, markersize=6.5,
+                       fillstyle="none" if row.control else "full")  # fmt: skip
+            points.append((row.name, cost, found.mean))
+        panel.set_xscale("log")
+        panel.margins(x=0.22)
+        panel.set_ylim(0, 1)
+        panel.set_xlabel("operations of the training (FLOP)")
+        panel.set_ylabel(f"{MEASURES[measure]}, best epoch")
+        _dress(panel)
+        _label_points(figure, panel, points)
     for value, colour in colours.items():
-        panel.plot([], [], "o", color=colour, label=value)
+        panels[0].plot([], [], "o", color=colour, label=value)
     for value, marker in markers.items():
-        panel.plot([], [], marker, color=_GREY, label=f"{second} {value}")
-    if any(row.control for row in rows):
-        panel.plot([], [], "o", color=_GREY, fillstyle="none", label="control")
-    panel.set_xscale("log")
-    panel.margins(x=0.12)
-    panel.set_xlabel("operations of the training (FLOP)")
-    panel.set_ylabel("board acc, best epoch")
-    _dress(panel)
-    panel.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+        panels[0].plot([], [], marker, color=_GREY, label=f"{second} {value}")
+    if any(row.control for row in study.rows):
+        panels[0].plot([], [], "o", color=_GREY, fillstyle="none", label="control")
+    _legend(figure, panels[0])
     return figure
 
 
@@ -126,7 +129,7 @@ def differences(study: Study, finished: Finished, findings: list[Finding]) -> Fi
     names = {f"{f.hypothesis.name} ({MEASURES[f.hypothesis.measure]})" for f in shown}
     for label in panel.get_yticklabels():
         label.set_fontweight("bold" if label.get_text() in names else "normal")
-    panel.invert_yaxis()
+    panel.set_ylim(place - 0.6, -1)
     panel.set_xlabel(f"a − b, mean and 95 % interval over seeds; shaded: ±{study.margin:g}")
     _dress(panel)
     panel.grid(axis="y", visible=False)
@@ -163,6 +166,28 @@ def _interval(panel: Axes, place: float, interval, colour: str, bold: bool) -> N
         panel.plot(span, [place, place], color=colour, linewidth=2.2 if bold else 1)
     panel.plot(interval.mean, place, "D" if bold else "o", color=colour,
                markersize=6 if bold else 3.5)  # fmt: skip
+
+
+def _label_points(figure: Figure, panel: Axes, points: list[tuple[str, float, float]]) -> None:
+    """Names beside points, moved apart where they would cover one another."""
+    figure.draw_without_rendering()  # settles where data is on the page
+    placed: list[tuple[float, float, float]] = []
+    for name, x, y in sorted(points, key=lambda point: point[2]):
+        left, bottom = panel.transData.transform((x, y)) * 72 / figure.dpi
+        left, right = left + 6, left + 6 + 4.2 * len(name)
+        text = bottom - 3
+        while any(left < end and right > start and abs(text - at) < 8 for start, end, at in placed):
+            text += 1
+        placed.append((left, right, text))
+        line = {"arrowstyle": "-", "color": "#bbbbbb", "linewidth": 0.5, "relpos": (0, 0.5)}
+        panel.annotate(
+            name,
+            (x, y),
+            xytext=(6, text - bottom),
+            textcoords="offset points",
+            fontsize=7,
+            arrowprops=line if text - bottom > 8 else None,
+        )
 
 
 def _grid(count: int, columns: int, height: float) -> tuple[Figure, list[Axes]]:

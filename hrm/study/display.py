@@ -29,7 +29,7 @@ class StudyDisplay:
 
     def __init__(self, study: Study, results: dict[str, Result], runs_folder: Path):
         self._study, self._results, self._folder = study, dict(results), runs_folder
-        self._running: dict[str, float] = {}
+        self._running: dict[str, int] = {}
         self._cost = {run.name: _cost(run) for run in study.runs}
         self._done_before = self._done()
         self._began = self._looked = time.monotonic()
@@ -47,15 +47,19 @@ class StudyDisplay:
 
     def started(self, job: Job) -> None:
         """A run begins, or goes on."""
-        self._running[job.name] = 0.0
+        before = self._done()
         self._results.pop(job.name, None)  # a former failure
-        self._say(f"{job.name}: begins")
+        self._running[job.name] = epochs = self._epoch_cnt(job.name)
+        self._done_before += self._done() - before
+        self._say(f"{job.name}: " + (f"goes on after epoch {epochs}" if epochs else "begins"))
 
     def ended(self, job: Job, result: Result) -> None:
         """A run is done or has failed."""
+        before = self._done()
         self._running.pop(job.name, None)
         self._results[job.name] = result
         if "failed" in result:
+            self._done_before += self._done() - before
             self._say(f"{job.name}: failed: {result['failed']}")
             return
         best = result["summary"]["best"]
@@ -69,11 +73,15 @@ class StudyDisplay:
         if time.monotonic() - self._looked < _EVERY_SECONDS:
             return
         self._looked = time.monotonic()
-        for name in self._running:
-            with contextlib.suppress(ValueError):
-                self._running[name] = len(runs.read_metrics(self._folder / name))
+        self._running = {name: self._epoch_cnt(name) for name in self._running}
         if self._live.is_started:
             self._live.update(Group(self._table(), Text(self._footer())), refresh=True)
+
+    def _epoch_cnt(self, name: str) -> int:
+        """Epochs of a run that are done, as far as its folder can be seen from here."""
+        with contextlib.suppress(ValueError):
+            return len(runs.read_metrics(self._folder / name))
+        return 0
 
     def _say(self, line: str) -> None:
         words = line if self._live.is_started else f"[{self._footer()}] {line}"
@@ -90,7 +98,7 @@ class StudyDisplay:
 
     def _cell(self, run: Run) -> Text:
         if run.name in self._running:
-            epochs = f"{self._running[run.name]:.0f}/{run.row.config.train.epoch_cnt}"
+            epochs = f"{self._running[run.name]}/{run.row.config.train.epoch_cnt}"
             return Text(f"epoch {epochs}", style="cyan")
         result = self._results.get(run.name)
         if result is None:
@@ -112,7 +120,7 @@ class StudyDisplay:
         """Operations that need not be done any more, running runs counted by their epochs."""
         done = sum(self._cost[name] for name in self._results if name in self._cost)
         for run in self._study.runs:
-            epochs = self._running.get(run.name, 0.0)
+            epochs = self._running.get(run.name, 0)
             done += self._cost[run.name] * epochs / run.row.config.train.epoch_cnt
         return done
 

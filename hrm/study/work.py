@@ -48,7 +48,7 @@ def attempt(job: Job) -> Result:
     except Exception as error:
         traceback.print_exc()
         lines = str(error).splitlines() or [type(error).__name__]
-        return failure(job, lines[0])
+        return failure(job, lines[0].replace(job.folder, job.name))
 
 
 def carry_out(job: Job) -> Result:

@@ -1,0 +1,181 @@
+import csv
+import json
+import re
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from test_study_run import STUDY, Here, study_of
+
+from hrm import cli
+from hrm.errors import WorkFailed
+from hrm.study.results import read_results
+from hrm.study.runner import run_study
+
+ASKED = (
+    STUDY.replace("seeds: 1", "seeds: 2").replace("checkpoint_minutes: 0", "threads: 1")
+    + """
+  wild: {train.lr: 10, train.weight_decay: 10, train.epoch_cnt: 9}
+controls:
+  long: {segments: 1, train.epoch_cnt: 4}
+published: {source: elsewhere, rows: {one: [0.25, 0.5]}, aggregates: {segments: {1: [0.3, 0.1]}}}
+comparisons: {more: [[two, one]], apart: [[wild, one]]}
+hypotheses:
+  1 more: {claim: more < most | of it, compare: more, expect: higher}
+  2 apart: {claim: never there, compare: apart, measure: test_gap, expect: equal}
+  3 robust: {claim: it holds, robust: [1 more]}
+"""
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A study that was stopped: seed 1 has two of its four runs."""
+    folder = tmp_path_factory.mktemp("report")
+    study = study_of(folder, ASKED)
+    with pytest.raises(WorkFailed):
+        run_study(study, folder / "runs", folder / "results/s", Here())
+    (folder / "results/s/long-seed1.json").unlink()
+    return folder
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run `hrm study …`: exit code, standard output, standard error."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["hrm", "study", *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        return end.value.code, *capsys.readouterr()
+
+    return run
+
+
+def numbers(folder: Path, name: str) -> list[dict[str, str]]:
+    with open(folder / f"{name}.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_report_of_an_unfinished_study(folder, run, tmp_path):
+    code, out, _ = run("report", folder / "s.yaml", "--out", tmp_path)
+    assert code == 0
+    assert {Path(line) for line in out.split()} == set(tmp_path.iterdir())
+
+    text = (tmp_path / "report.md").read_text()
+    results = read_results(folder / "results/s", study_of(folder, ASKED))
+    assert results["two-seed0"]["summary"]["best"]["board_acc"] > 0
+    assert "Runs: 5 of 8 done, 2 failed" in text and re.search(
+        r"\| wild-seed0 \| .* not finite", text
+    )
+    assert str(folder) not in text
+    for row in ("one", "two"):
+        best = [results[f"{row}-seed{seed}"]["summary"]["best"]["board_acc"] for seed in (0, 1)]
+        assert re.search(rf"\| {row} \| .* \| {sum(best) / 2:.3f} ± ", text)
+    for image in re.findall(r"!\[[^]]+\]\(([^)]+)\)", text):
+        Image.open(tmp_path / image).verify()
+    assert "more < most \\| of it" in text  # and no column more for it
+    for table in re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE):
+        assert len({len(re.split(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
+
+    runs = numbers(tmp_path, "runs")
+    assert [(r["row"], r["seed"]) for r in runs] == [
+        ("long", "0"), ("one", "0"), ("one", "1"), ("two", "0"), ("two", "1"),
+    ]  # fmt: skip
+    for row in runs:
+        result = results[f"{row['row']}-seed{row['seed']}"]
+        assert float(row["solved4x"]) == result["summary"]["best"]["solved4x"]
+        assert float(row["test_board_acc"]) == result["test"]["board_acc"][1]
+    assert len(numbers(tmp_path, "refinement")) == 16 * len(runs)
+    assert len(numbers(tmp_path, "epochs")) == 4 * 6 + 4
+    verdicts = {
+        (v["hypothesis"], v["epochs"]): v["verdict"] for v in numbers(tmp_path, "hypotheses")
+    }
+    assert ("1 more", "last5") in verdicts and verdicts["2 apart", "best"] == "undecided"
+
+
+class Page(HTMLParser):
+    """Collects what is open, what was seen, and every address."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.open, self.seen, self.addresses = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append(tag)
+        self.addresses += [v for k, v in attrs if k in ("src", "href", "xlink:href")]
+        if tag not in ("meta", "link"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_page_needs_nothing_else(folder, run, tmp_path):
+    run("report", folder / "s.yaml", "--out", tmp_path)
+    page = Page((tmp_path / "report.html").read_text())
+    assert page.open == []
+    assert page.seen.count("svg") == 4 and page.seen.count("table") >= 6
+    assert all(address.startswith("#") for address in page.addresses)
+    assert "more &lt; most | of it" in (tmp_path / "report.html").read_text()
+
+
+def test_the_same_results_make_the_same_report(folder, run, tmp_path):
+    for name in ("a", "b"):
+        run("report", folder / "s.yaml", "--out", tmp_path / name)
+    for file in (tmp_path / "a").iterdir():
+        assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes()
+
+
+def test_without_matplotlib_a_report_says_what_to_install(folder, run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    code, _, err = run("report", folder / "s.yaml")
+    assert code == 2 and err.count("\n") == 1 and "pip install 'hrm-lab[study]'" in err
+
+
+def test_without_ray_the_executor_says_what_to_install(folder, run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    code, _, err = run("run", folder / "s.yaml", "--executor", "ray")
+    assert code == 2 and err.count("\n") == 1 and "pip install 'hrm-lab[cluster]'" in err
+
+
+def test_the_plan_counts_runs_parameters_and_operations(folder, run):
+    code, out, _ = run("plan", folder / "s.yaml", "--seeds", "3", "--workers", "2")
+    assert code == 0
+    result = json.loads((folder / "results/s/two-seed0.json").read_text())
+    update = f"{result['operations']['update'] / 1e6:.3g} MFLOP"
+    assert re.search(rf"two .* {result['parameters']:,} .* {update} ", out)
+    assert "12 runs (4 rows × 3 seeds)" in " ".join(out.split())
+
+
+def test_a_failed_run_shows_in_the_exit_code(folder, run, monkeypatch):
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("hrm.study.executors.LocalExecutor", lambda workers, threads: Here())
+    code, out, err = run("run", "s.yaml", "--runs", "runs")
+    assert code == 1 and re.search("wild-seed0: failed: .* not finite", out)
+    assert err.startswith("hrm: 2 of 8 runs failed") and "Traceback" not in err.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (("run", "none.yaml"), "none.yaml: No such file"),
+        (("run", "s.yaml", "--results", "elsewhere"), "a result of another study"),
+        (("run", "s.yaml", "--address", "auto"), "--address: is for --executor ray"),
+        (("run", "s.yaml", "--executor", "ray", "--workers", "2"), "--workers: "),
+        (("report", "s.yaml", "--results", "empty"), "no results yet; hrm study run s.yaml"),
+        (("plan", "bad.yaml"), "bad.yaml: rows.a: train.speed: unknown axis or key"),
+    ],
+)
+def test_wrong_input_is_one_line_and_exit_code_2(folder, run, monkeypatch, words, message):
+    monkeypatch.chdir(folder)
+    (folder / "bad.yaml").write_text("title: t\nrows: {a: {train.speed: 1}}\n")
+    (folder / "elsewhere").mkdir(exist_ok=True)
+    foreign = (folder / "results/s/one-seed0.json").read_text().replace('"s"', '"another"')
+    (folder / "elsewhere/one-seed0.json").write_text(foreign)
+    code, _, err = run(*words)
+    assert code == 2 and message in err and err.count("\n") == 1
+    assert (folder / "elsewhere/one-seed0.json").read_text() == foreign

@@ -220,6 +220,6 @@ def test_paper_s_rows_make_their_first_update(row):
     boards = generate(5, 0.3, 1, 0)
     tokens, targets = (to_tokens(b, torch.device("cpu")) for b in (boards, label(boards)))
     before = model.head.weight.detach().clone()
-    learner = Learner(distributed.resolve(config.train), model, update_cnt=1)
+    learner = Learner(distributed.resolve(config).train, model, update_cnt=1)
     assert learner.learn(tokens, targets, 0) > 0
     assert not torch.equal(model.head.weight, before)

@@ -7,7 +7,7 @@ from typing import Any
 from hrm.config import RunConfig
 from hrm.study.definition import Run, Study
 
-_OPEN = {"threads": 0, "device": "auto", "micro_batch": 0}
+_OPEN = {"threads": 0, "device": "auto", "micro_batch": 0, "kernels": "auto"}
 """Settings with these values are settled when a run begins."""
 
 

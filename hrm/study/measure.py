@@ -7,7 +7,8 @@ import torch
 from numpy.typing import NDArray
 
 from hrm.boards import Boards, label, solved
-from hrm.evaluation import BATCH_SIZE, to_boards, to_tokens
+from hrm.distributed import boards_at_a_time
+from hrm.evaluation import to_boards, to_tokens
 from hrm.hrm import HRM
 
 
@@ -34,8 +35,9 @@ def answer(model: HRM, boards: Boards, segment_cnt: int) -> Answers:
     labels = label(boards)
     cell_acc = np.zeros((segment_cnt, len(boards)))
     exact, good = (np.zeros((segment_cnt, len(boards)), dtype=bool) for _ in range(2))
-    for start in range(0, len(boards), BATCH_SIZE):
-        part = slice(start, start + BATCH_SIZE)
+    size = boards_at_a_time(device, boards.shape[1])
+    for start in range(0, len(boards), size):
+        part = slice(start, start + size)
         tokens = to_tokens(boards[part], device)
         state = model.initial_state(len(tokens))
         for segment in range(segment_cnt):

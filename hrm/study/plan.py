@@ -106,8 +106,9 @@ def _seconds_a_board(config: RunConfig, model: HRM) -> tuple[float, float]:
     count = int(max(1, min(train.batch_size, _SAMPLE_FLOPS / flops)))
     boards = generate(task.board_size, task.wall_prob, count, seed=0)
     tokens, targets = (to_tokens(b, torch.device("cpu")) for b in (boards, label(boards)))
-    one_segment = distributed.resolve(train.model_copy(update={"train_segment_cnt": 1}))
-    learner = Learner(one_segment, model, update_cnt=1)
+    # Hardly moving: no row may diverge while it is timed.
+    one_segment = distributed.resolve(config.derive(train__train_segment_cnt=1, train__lr=1e-9))
+    learner = Learner(one_segment.train, model, update_cnt=1)
     model.train()
     learner.learn(tokens[:1], targets[:1], 0)  # the first one sets things up
     began = time.perf_counter()

@@ -312,7 +312,7 @@ def _build(compiler: str, openmp: Path) -> Path:
     target = cache / f"kernels-{name}.so"
     if target.exists():
         return target
-    cache.mkdir(parents=True, exist_ok=True)
+    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache) as folder:
         compiled, linked = Path(folder) / "kernels.o", Path(folder) / "kernels.so"
         for words in (

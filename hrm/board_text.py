@@ -26,9 +26,8 @@ MAX_BYTES = 256 * 2**20
 class BoardTextError(ValueError):
     """Board text that breaks the format; the message names source, line and column."""
 
-    def __init__(self, source: str, line: int, column: int | None, problem: str):
-        place = f"line {line}" if column is None else f"line {line}, column {column}"
-        super().__init__(f"{source}: {place}: {problem}")
+    def __init__(self, source: str, line: int, column: int, problem: str):
+        super().__init__(f"{source}: line {line}, column {column}: {problem}")
 
 
 def read_boards(path: str | Path) -> list[Boards]:
@@ -51,7 +50,7 @@ def parse_boards(text: str, source: str = "boards") -> list[Boards]:
     """Parse board text; `source` is what error messages call it. See `read_boards`."""
     boards = [_parse_board(rows, source) for rows in _blocks(text)]
     if not boards:
-        raise BoardTextError(source, 1, None, f"no board found; expected rows of {INPUT_SYMBOLS}")
+        raise BoardTextError(source, 1, 1, f"no board found; expected rows of {INPUT_SYMBOLS}")
     return boards
 
 
@@ -85,9 +84,10 @@ def _blocks(text: str) -> Iterator[list[tuple[int, str]]]:
 
 def _parse_board(rows: list[tuple[int, str]], source: str) -> Boards:
     first_line, size = rows[0][0], len(rows)
+    first_column = len(rows[0][1]) - len(rows[0][1].lstrip()) + 1
     if not SMALLEST_SIZE <= size <= LARGEST_SIZE:
         problem = f"the board has {size} rows; boards have {SMALLEST_SIZE} to {LARGEST_SIZE}"
-        raise BoardTextError(source, first_line, None, problem)
+        raise BoardTextError(source, first_line, first_column, problem)
     board = np.empty((size, size), dtype=np.uint8)
     seen: dict[str, int] = {}
     for row, (number, line) in enumerate(rows):
@@ -102,14 +102,16 @@ def _parse_board(rows: list[tuple[int, str]], source: str) -> Boards:
             board[row, index] = INPUT_SYMBOLS.index(symbol)
     for code in (START, END):
         if SYMBOLS[code] not in seen:
-            raise BoardTextError(source, first_line, None, f"the board has no {SYMBOLS[code]}")
+            problem = f"the board has no {SYMBOLS[code]}"
+            raise BoardTextError(source, first_line, first_column, problem)
     return board
 
 
 def _cells(line: str, size: int, source: str, number: int) -> list[tuple[int, str]]:
     """The cells of a row with their columns; as many as the board has rows."""
     if len(line) > LONGEST_LINE:
-        raise BoardTextError(source, number, None, f"longer than {LONGEST_LINE:,} characters")
+        problem = f"longer than {LONGEST_LINE:,} characters"
+        raise BoardTextError(source, number, LONGEST_LINE + 1, problem)
     cells = [(column, symbol) for column, symbol in enumerate(line, 1) if not symbol.isspace()]
     if len(cells) != size:
         column, _ = cells[min(size, len(cells) - 1)]  # the first one too many, or the last

@@ -52,6 +52,12 @@ def process_group(device: str):
         dist.destroy_process_group()
 
 
+def wait_for_all() -> None:
+    """Go on when every process has come here."""
+    if world_size() > 1:
+        dist.barrier()
+
+
 def sum_gradients(parameters: Iterable[Tensor]) -> None:
     """Replace every gradient by its sum over the processes, in one exchange."""
     if world_size() == 1:

@@ -3,7 +3,10 @@
 import contextlib
 import errno
 import os
+import secrets
 from pathlib import Path
+
+_TOO_LARGE = "larger than {:,} bytes"
 
 
 def read_text(path: Path, limit: int) -> str:
@@ -18,7 +21,9 @@ def read_text(path: Path, limit: int) -> str:
     """
     try:
         with open(path, "rb") as file:
-            content = file.read(limit + 1)
+            if os.fstat(file.fileno()).st_size > limit:
+                raise ValueError(f"{path}: {_TOO_LARGE.format(limit)}")
+            content = file.read(limit + 1)  # a pipe's size is not known before
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}") from None
     return decode(content, str(path), limit)
@@ -31,7 +36,7 @@ def decode(content: bytes, source: str, limit: int) -> str:
         ValueError: naming the source, if it is longer or not text.
     """
     if len(content) > limit:
-        raise ValueError(f"{source}: larger than {limit:,} bytes")
+        raise ValueError(f"{source}: {_TOO_LARGE.format(limit)}")
     try:
         return content.decode()
     except UnicodeDecodeError as error:
@@ -50,7 +55,8 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "is a folder, not a file", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.new")
+    # A name of its own: whoever else is writing the same file must not be disturbed.
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
     data = content.encode() if isinstance(content, str) else content
     try:
         with open(beside, "wb") as file:

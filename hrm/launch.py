@@ -35,8 +35,6 @@ def start(folder: Path, config: RunConfig, track: Tracker | None = None) -> None
     dataset = load_dataset(config.task)
     with _held(folder), distributed.process_group(config.train.device):
         _require_free(folder)
-        if distributed.is_main():
-            runs.create(folder, config, dataset)
         _run(folder, config, dataset, track, model)
 
 
@@ -89,7 +87,7 @@ def _run(
     dataset: Dataset,
     track: Tracker | None,
     model: HRM | None = None,
-    resume: bool = False,
+    begun: bool = False,
     accept_changes: bool = False,
 ) -> None:
     main = distributed.is_main()
@@ -97,9 +95,10 @@ def _run(
     display = TrainingDisplay(config.train.epoch_cnt, quiet=not main)
     with Interrupts() as interrupts:
         trainer = Trainer(config, dataset, folder, Reporters(display, *trackers), interrupts, model)
-        for complaint in trainer.resume(accept_changes) if resume else []:
+        for complaint in trainer.resume(accept_changes) if begun else []:
             display.console.print(f"passed over: {complaint}")
-        if accept_changes and main:
+        # After everything that may refuse, so that a refused run leaves nothing behind.
+        if main and (accept_changes or not begun):
             runs.create(folder, config, dataset)
         display.console.print(run_summary(config, _facts(folder, trainer)))
         try:

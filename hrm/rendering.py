@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 FIRST_MS, STEP_MS, LAST_MS = 1000, 300, 2500
 """How long the animation shows its first picture, each step, and the verdict."""
 
+MAX_FRAMES = 1000
+"""Frames of the longest animation; each takes about a megabyte until it is written."""
+
 _PAPER, _INK, _FAINT_INK = (255, 255, 255), (31, 41, 55), (107, 114, 128)
 _GRID, _FLOOR, _WALL = (226, 224, 218), (246, 245, 241), (55, 65, 81)
 _START, _END, _PATH = (0, 128, 96), (204, 85, 0), (29, 95, 214)
@@ -111,11 +114,12 @@ def save_animation(
         verdict: what the last answer is worth.
 
     Raises:
-        ValueError: if there are no frames, or one does not fit the board.
+        ValueError: if there are no frames or over `MAX_FRAMES`, or one does not fit the board.
         OSError: if the file cannot be written.
     """
     if not frames:
         raise ValueError("no frames to animate; pass at least the answer before the first update")
+    require_few_frames(len(frames))
     segments, steps = (max(getattr(f, count) for f in frames) for count in ("segment", "step"))
     verdicts = [None] * (len(frames) - 1) + [verdict]
     palette = _palette()
@@ -136,6 +140,19 @@ def save_animation(
         loop=0,
     )
     write_atomic(Path(path), file.getvalue())
+
+
+def require_few_frames(count: int) -> None:
+    """Refuse an animation that would take too much memory.
+
+    Raises:
+        ValueError: if it has over `MAX_FRAMES` frames.
+    """
+    if count > MAX_FRAMES:
+        raise ValueError(
+            f"an animation of {count:,} frames takes too much memory; up to {MAX_FRAMES:,} are"
+            " drawn, so think for fewer segments"
+        )
 
 
 def save_picture(path: str | Path, picture: Image.Image) -> None:

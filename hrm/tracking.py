@@ -30,7 +30,10 @@ class WandbReporter:
     def __init__(self, folder: Path, config: dict[str, Any]):
         import wandb  # pyright: ignore[reportMissingImports]
 
-        self._run = wandb.init(project="hrm", name=folder.name, dir=str(folder), config=config)
+        try:
+            self._run = wandb.init(project="hrm", name=folder.name, dir=str(folder), config=config)
+        except wandb.Error as error:
+            raise ValueError(f"--track wandb: {str(error).splitlines()[0]}") from None
 
     def advance(self, epoch: int, phase: str, done: int, total: int) -> None:
         """Nothing to mirror within an epoch."""
@@ -46,7 +49,7 @@ def make_tracker(
     """The tracker of that name.
 
     Raises:
-        ValueError: if it is not installed.
+        ValueError: if it is not installed, or (wandb) not logged in or not to be reached.
     """
     try:
         return (

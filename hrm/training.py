@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from hrm import checkpoints, distributed, kernels, runs
+from hrm.boards import Boards
 from hrm.checkpoints import Progress
 from hrm.config import RunConfig
 from hrm.data import Batch, Dataset
@@ -92,6 +93,7 @@ class Trainer:
             runs.require_same(self.folder, checkpoint.identity, self._identity())
         checkpoint.restore(self._models(), self.learner.optimizer)
         self.progress = checkpoint.progress
+        distributed.wait_for_all()  # they read what is written now
         # All that stands in the folder is written anew, whatever became of it since.
         self.save()
         self._write_metrics()
@@ -170,6 +172,8 @@ class Trainer:
         row = {"epoch": progress.epoch, "updates": progress.updates}
         row |= {"train_loss": progress.loss_sum / self.config.task.train_count}
         row |= self._validate()
+        if not all(map(math.isfinite, row.values())):
+            raise Diverged(self._last_good("the validation loss is not finite"))
         seconds = progress.train_seconds + time.perf_counter() - began
         row |= {
             "lr": self.learner.learning_rate(progress.updates - 1),
@@ -192,17 +196,16 @@ class Trainer:
 
     def _validate(self) -> dict[str, float]:
         short = self.config.model.infer_segment_cnt
-        sets, done = self.dataset.val_sets, 0
+        sets, done, batches = self.dataset.val_sets, 0, 0
         mine = [val[distributed.rank() :: distributed.world_size()] for val in sets]
         total, my_total = (sum(map(len, boards)) for boards in (sets, mine))
 
         def on_batch(boards: int) -> None:
-            nonlocal done
+            nonlocal done, batches
             done += boards
             self._report("validate", done, my_total)
-            # Several processes cannot agree here, each being at a board of its own.
-            if distributed.world_size() == 1:
-                self._save_if_due()
+            batches += 1
+            self._save_if_due()
 
         fused = self.config.train.kernels == "fused"
         with distributed.autocast(self.config.train), kernels.use(fused):
@@ -210,12 +213,20 @@ class Trainer:
                 evaluate(self.learner.average, boards, [short, 4 * short], on_batch=on_batch)
                 for boards in mine
             ]
+        for _ in range(self._most_batches(sets) - batches):
+            self._save_if_due()  # as often as the main process, which has the most batches
         sums: dict[str, float] = defaultdict(float)
         for boards, metrics in zip(mine, found, strict=True):
             for count, suffix in ((short, ""), (4 * short, "_4x")):
                 for name, value in metrics[count].as_dict(suffix).items():
                     sums[name.replace("loss", "val_loss")] += value * len(boards)
         return {name: distributed.sum_numbers(own)[0] / total for name, own in sums.items()}
+
+    def _most_batches(self, sets: list[Boards]) -> int:
+        """In which `evaluate` measures the main process's share of the validation boards."""
+        shares = [val[:: distributed.world_size()] for val in sets]
+        sizes = [distributed.boards_at_a_time(self.device, val.shape[1]) for val in sets]
+        return sum(-(-len(share) // size) for share, size in zip(shares, sizes, strict=True))
 
     def _report(self, phase: str, done: int, total: int) -> None:
         if distributed.is_main():

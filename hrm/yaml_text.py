@@ -34,7 +34,13 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes every string that `_Loader` would take for a number."""
+    """Quotes every string that `_Loader` would take for a number; writes 1e-05 without a tag."""
+
+    def represent_float(self, data):
+        text = repr(data)
+        if _EXPONENT.match(text):
+            return self.represent_scalar("!exponent", text)
+        return super().represent_float(data)
 
 
 for _class in (_Loader, _Dumper):
@@ -44,6 +50,7 @@ for _class in (_Loader, _Dumper):
         for first in "-+.0123456789"
     }
 _Loader.add_constructor("!exponent", _Loader.construct_exponent)
+_Dumper.add_representer(float, _Dumper.represent_float)
 
 
 def to_yaml(value: Any) -> str:

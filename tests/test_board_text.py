@@ -97,7 +97,7 @@ def test_smallest_and_largest_boards_are_read(size):
 def test_a_comment_does_not_end_a_board_and_a_blank_line_does():
     assert len(parse_boards("S.\n// between\n.E")) == 1
     assert len(parse_boards("S.\n.E\n \nS.\n.E")) == 2
-    with pytest.raises(BoardTextError, match="line 1: the board has 1 rows"):
+    with pytest.raises(BoardTextError, match="line 1, column 1: the board has 1 rows"):
         parse_boards("S.\n\n.E")
 
 
@@ -117,21 +117,23 @@ def test_a_comment_does_not_end_a_board_and_a_blank_line_does():
         ("SS\n.E\n", "line 1, column 2", "second S.*line 1"),
         ("S.\nSE\n", "line 2, column 1", "second S.*line 1"),
         ("SE\n. E\n", "line 2, column 3", "second E.*line 1"),
-        ("S.\n..\n", "line 1", "no E"),
-        ("E.\n..\n", "line 1", "no S"),
-        ("..\n..\n", "line 1", "no S"),
-        (("." * 65 + "\n") * 65, "line 1", "65 rows.* 2 to 64"),
+        ("S.\n..\n", "line 1, column 1", "no E"),
+        ("E.\n..\n", "line 1, column 1", "no S"),
+        ("..\n..\n", "line 1, column 1", "no S"),
+        (("." * 65 + "\n") * 65, "line 1, column 1", "65 rows.* 2 to 64"),
         ("." * 65 + "\n" + "." * 65, "line 1, column 3", "65 cells"),
-        ("S\n", "line 1", "1 rows.* 2 to 64"),
-        ("SE\n", "line 1", "1 rows.* 2 to 64"),
-        ("", "line 1", "no board found"),
-        (" \n\n\t\n", "line 1", "no board found"),
-        ("// nothing but words\n", "line 1", "no board found"),
-        ("\ufeff", "line 1", "no board found"),
+        ("S\n", "line 1, column 1", "1 rows.* 2 to 64"),
+        ("SE\n", "line 1, column 1", "1 rows.* 2 to 64"),
+        ("", "line 1, column 1", "no board found"),
+        (" \n\n\t\n", "line 1, column 1", "no board found"),
+        ("// nothing but words\n", "line 1, column 1", "no board found"),
+        ("\ufeff", "line 1, column 1", "no board found"),
         # Lines are those of the whole text, and a byte order mark is no column.
         ("// one\n\nS.\n.E\n\n// six\nS.\n// eight\n.?\n", "line 9, column 2", r"unexpected '\?'"),
         ("S.\r\n.E\r\n\r\nS.\r\n.?\r\n", "line 5, column 2", r"unexpected '\?'"),
-        ("\n\nS.\n..\n", "line 3", "no E"),
+        ("\n\nS.\n..\n", "line 3, column 1", "no E"),
+        ("\n  . .\n  S .\n", "line 2, column 3", "no E"),
+        ("S.\n." + " " * 10_000 + "E", "line 2, column 10001", "longer than 10,000 characters"),
         ("\ufeffS?\n.E\n", "line 1, column 2", r"unexpected '\?'"),
     ],
 )
@@ -198,7 +200,9 @@ def test_a_dash_is_standard_input(monkeypatch):
         return read_boards("-")
 
     assert_same(read(GOOD.encode()), parse_boards(GOOD))
-    with pytest.raises(BoardTextError, match="standard input: line 1: the board has no E"):
+    with pytest.raises(
+        BoardTextError, match="standard input: line 1, column 1: the board has no E"
+    ):
         read(b"S.\n..")
     with pytest.raises(ValueError, match="standard input: not a text file"):
         read(b"S.\n.E\n\xff")

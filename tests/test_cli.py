@@ -5,12 +5,13 @@ import shutil
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
 from PIL import Image, ImageSequence
 
-from hrm import cli
+from hrm import cli, runs
 from hrm.board_text import format_boards, parse_boards, read_boards
 from hrm.config import ModelConfig, RunConfig, config_keys, load_config
 from hrm.data import check_leak, generate
@@ -388,6 +389,7 @@ def test_info(run):
         ("solve --model model --boards five.txt", ["board 1: boards are 5×5", "4×4", "rope_2d"]),
         ("solve --model model --size 6", ["6×6", "4×4"]),
         ("solve --model model --segments 0", ["--segments"]),
+        ("solve --model model --segments 10000 --gif a.gif", ["20,001 frames", "fewer segments"]),
         ("solve --model model --wall-prob 0.95", ["--wall-prob"]),
         ("solve --model model --gif file/a.gif", ["file"]),
         ("solve --model damaged", ["damaged", "config.json"]),
@@ -446,6 +448,19 @@ def test_tensorboard_mirrors_the_metrics(run, tmp_path, monkeypatch):
     assert ("board_acc", 1) in written and ("train_loss", 2) in written
 
 
-def test_a_tracker_that_is_not_installed(run, monkeypatch):
+def test_a_tracker_that_is_not_installed(run, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "wandb", None)
     refused(run("train", "debug", *TINY, "--track", "wandb"), "wandb", "hrm-lab[track]")
+    assert not runs.is_taken(tmp_path / "runs/debug")
+
+
+def test_a_tracker_that_refuses(run, tmp_path, monkeypatch):
+    class Error(Exception):
+        pass
+
+    def init(**_):
+        raise Error("No API key configured. Use `wandb login` to log in.\nMore words.")
+
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(Error=Error, init=init))
+    refused(run("train", "debug", *TINY, "--track", "wandb"), "--track wandb: No API key")
+    assert not runs.is_taken(tmp_path / "runs/debug")

@@ -17,7 +17,7 @@ from hrm.config import RunConfig, TrainConfig
 from hrm.hrm import HRM
 
 SETTINGS = [
-    "task.board_size=4", "task.train_count=33", "task.val_count=9", "model.d_model=16",
+    "task.board_size=4", "task.train_count=33", "task.val_count=257", "model.d_model=16",
     "train.epoch_cnt=3", "train.batch_size=16", "train.threads=1", "train.grad_clip=0.5",
     "train.ema=0.9", "train.checkpoint_minutes=0", "model.dropout=0.1", "model.sdpa_dropout=0.1",
 ]  # fmt: skip

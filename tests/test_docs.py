@@ -6,13 +6,22 @@ from pathlib import Path
 
 import click
 import pytest
+from test_training import Silent
 
+from hrm import distributed
 from hrm.cli import app
+from hrm.config import RunConfig, load_config
+from hrm.data import load_dataset
+from hrm.runs import read_metrics
+from hrm.training import Trainer
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+DOCUMENTS = [*sorted((ROOT / "docs").glob("*.md")), *ROOT.glob("hrm/pretrained/*/README.md")]
+ALL = README + "".join(document.read_text() for document in DOCUMENTS)
 PYTHON = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-COMMANDS = re.findall(r"^ *(hrm .*)$", README + (ROOT / "docs/boards.md").read_text(), re.MULTILINE)
+YAML = re.findall(r"```yaml\n(.*?)```", ALL, flags=re.DOTALL)
+COMMANDS = re.findall(r"^ *(hrm .*)$|`(hrm [a-z][^`]*)`", ALL, re.MULTILINE)
 
 
 @pytest.mark.parametrize("snippet", PYTHON)
@@ -21,16 +30,27 @@ def test_python_snippets_run(snippet, capsys):
     assert "Verdict: " in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("text", YAML)
+def test_yaml_of_the_documentation_trains(text, tmp_path):
+    (tmp_path / "mine.yaml").write_text(text)
+    config = load_config(RunConfig(), (str(tmp_path / "mine.yaml"),))
+    assert config != RunConfig()
+    config = config.derive(task__train_count=2, task__val_count=1, train__epoch_cnt=1)
+    config = distributed.resolve(config)
+    Trainer(config, load_dataset(config.task), tmp_path, Silent()).run()
+    assert len(read_metrics(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("command", sorted({line or inline for line, inline in COMMANDS}))
 def test_commands_are_understood(command):
-    words = shlex.split(command, comments=True)[1:]
+    words = [word for word in shlex.split(command, comments=True)[1:] if word != "--help"]
     subcommand = app.get_command(click.Context(app), words[0])
     assert subcommand
     subcommand.make_context(words[0], words[1:])  # parses, and does not run
 
 
 def test_links_lead_somewhere():
-    for document in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+    for document in [ROOT / "README.md", *DOCUMENTS]:
         for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
             if not target.startswith("http"):
                 assert (document.parent / target).exists(), f"{document.name}: {target}"

@@ -1,8 +1,9 @@
 import os
+import tracemalloc
 
 import pytest
 
-from hrm.files import write_atomic
+from hrm.files import read_text, write_atomic
 
 
 def files_below(folder):
@@ -82,9 +83,18 @@ def test_a_first_write_that_fails_leaves_no_file(tmp_path, monkeypatch):
     assert files_below(tmp_path) == []
 
 
-def test_what_a_killed_writer_left_behind_does_not_stand_in_the_way(tmp_path):
-    (tmp_path / ".file.txt.new").write_text("half of someth")
-    write_atomic(tmp_path / "file.txt", "new")
+def test_two_writers_of_one_file_do_not_disturb_each_other(tmp_path, monkeypatch):
+    file, real_sync = tmp_path / "file.txt", os.fsync
+
+    def meanwhile(descriptor):
+        monkeypatch.setattr(os, "fsync", real_sync)
+        write_atomic(file, "the other's")
+        assert file.read_text() == "the other's"
+        real_sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", meanwhile)
+    write_atomic(file, "the slower one's")
+    assert file.read_text() == "the slower one's"
     assert files_below(tmp_path) == ["file.txt"]
 
 
@@ -96,3 +106,14 @@ def test_a_folder_that_cannot_be_made_is_an_os_error(tmp_path):
     with pytest.raises(OSError):
         write_atomic(tmp_path / "folder", "x")
     assert files_below(tmp_path) == ["taken"]
+
+
+def test_a_large_file_is_refused_before_it_takes_memory(tmp_path):
+    file = tmp_path / "large"
+    with open(file, "wb") as large:
+        large.truncate(2**40)
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="large: larger than 100,000,000 bytes"):
+        read_text(file, 10**8)
+    assert tracemalloc.get_traced_memory()[1] < 10**6
+    tracemalloc.stop()

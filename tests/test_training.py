@@ -308,6 +308,17 @@ def test_an_epoch_that_ends_in_divergence_leaves_no_best_model(tmp_path):
     assert not (tmp_path / "checkpoints/best").exists()
 
 
+def test_a_validation_loss_that_is_not_finite_stops_the_run_too(tmp_path, monkeypatch):
+    losses, real = iter([0.5, float("inf")]), Trainer._validate
+    monkeypatch.setattr(Trainer, "_validate", lambda t: real(t) | {"val_loss": next(losses)})
+    trainer = trainer_of(tiny(), tmp_path)
+    with pytest.raises(Diverged, match=r"validation loss is not finite .epoch 2, batch 3 of 3"):
+        trainer.run()
+    fresh = trainer_of(tiny(), tmp_path)
+    fresh.resume()
+    assert fresh.progress.epoch == 2 and fresh.progress.best_loss == 0.5
+
+
 def test_weights_that_are_not_finite_are_never_saved(tmp_path):
     trainer = trainer_of(tiny(), tmp_path)
     trainer.save()

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hrm.yaml_text import parse_yaml
+from hrm.yaml_text import parse_yaml, to_yaml
 
 FEW = settings(deadline=None, max_examples=200, derandomize=True)
 TOKENS = [
@@ -129,3 +129,10 @@ def test_any_text_is_a_value_or_a_value_error(text):
 def test_a_tag_with_any_value_is_a_value_or_a_value_error(tag):
     for value in ("", "x", "''", "-", "+", "[1]", "{a: 1}", "1e3", "\n", "~", "2001"):
         value_or_error(tag + value)
+
+
+@pytest.mark.parametrize("number", [1e-5, 3e-4, 1e16, 1e-300, 5e-324, -1e-7, 1e300])
+def test_small_and_large_numbers_are_written_as_people_write_them(number):
+    text = to_yaml({"lr": number})
+    assert text == f"lr: {number!r}\n"
+    assert parse_yaml(text, "here")["lr"] == number

@@ -86,6 +86,7 @@ def solve(
     from hrm.data import generate
     from hrm.hrm import HRM
     from hrm.solving import solve_all
+    from hrm.thinking import plan
 
     if gif and (symmetries or restarts):
         raise ValueError("--gif: shows a single attempt; leave out --symmetries and --restarts")
@@ -103,6 +104,11 @@ def solve(
         "symmetries": symmetries,
         "restarts": restarts,
     }
+    if gif:
+        from hrm.rendering import require_few_frames
+
+        longest = plan(network.config.infer_segment_cnt, segments, **how).max_segments
+        require_few_frames(1 + longest * network.config.frames_per_segment)
     solutions = solve_all(chosen, network, segments, **how)
     for number, solution in enumerate(solutions, start=1):
         click.echo(json.dumps(solution.as_json()) if as_json else f"\n{solution}")

@@ -5,6 +5,7 @@ What happens within a batch is in `supervision.py`.
 
 import copy
 import json
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable

@@ -400,6 +400,8 @@ def test_info(run):
         ("evaluate --model model --size 5", ["5×5", "4×4", "rope_2d"]),
         ("evaluate --model model --size 1,5", ["'1,5'", "sizes are from 2 to 64"]),
         ("evaluate --model free --size 3,4 --curve a.png", ["--curve", "--size"]),
+        ("evaluate --model free --segments 3 --curve a.png", ["--curve", "--segments"]),
+        ("evaluate --model free --size 3 --boards five.txt", ["--size", "--boards"]),
         ("evaluate --model model --segments 2,x", ["'2,x'"]),
         ("evaluate --model model --boards five.txt", ["5×5", "4×4"]),
         ("evaluate --model model --boards unsolvable.txt", ["board 1 has no path"]),

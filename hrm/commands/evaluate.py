@@ -79,6 +79,12 @@ def evaluate(
     from hrm.hrm import HRM
     from hrm.plots import require_matplotlib
 
+    if curve and (segments or plot):
+        raise ValueError(
+            "--curve: tries segment counts of its own; leave out --segments and --plot"
+        )
+    if boards and sizes:
+        raise ValueError("--size: is of held-out boards; leave it out with --boards")
     if plot or curve:
         require_matplotlib()
     network = HRM.from_pretrained(model)

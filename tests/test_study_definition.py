@@ -67,6 +67,15 @@ def test_seed_s_is_that_of_the_boards_and_of_the_training(tmp_path):
     assert all(run.config.task.seed == run.config.train.seed == run.seed for run in runs)
 
 
+def test_what_the_manual_shows_is_understood(tmp_path):
+    manual = (STUDIES.parent / "docs/studies.md").read_text()
+    whole, rows = re.findall(r"```yaml\n(.*?)```", manual, flags=re.DOTALL)
+    names = [row.name for row in study_of(tmp_path, whole).rows]
+    assert names == ["0.001-small", "0.001-large", "0.005-small", "0.005-large"]
+    without_grid = whole[: whole.index("grid:")]
+    assert [r.control for r in study_of(tmp_path, without_grid + rows).rows] == [False, False, True]
+
+
 def test_a_grid_is_every_combination(tmp_path):
     grid = "grid: {segments: [1, 2], depth: [shallow, deep], model.grad_horizon: [full]}"
     text = re.sub(r"rows:.*", grid, GOOD, flags=re.DOTALL)

@@ -11,6 +11,7 @@ from test_study_run import STUDY, Here, study_of
 
 from hrm import cli
 from hrm.errors import WorkFailed
+from hrm.study.report import write_report
 from hrm.study.results import read_results
 from hrm.study.runner import run_study
 
@@ -41,6 +42,16 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def report(folder, tmp_path_factory):
+    """The folder of its report."""
+    study = study_of(folder, ASKED)
+    out = tmp_path_factory.mktemp("out")
+    files = write_report(study, read_results(folder / "results/s", study), out)
+    assert set(files) == set(out.iterdir())
+    return out
+
+
 @pytest.fixture
 def run(monkeypatch, capsys):
     """Run `hrm study …`: exit code, standard output, standard error."""
@@ -59,12 +70,8 @@ def numbers(folder: Path, name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_the_report_of_an_unfinished_study(folder, run, tmp_path):
-    code, out, _ = run("report", folder / "s.yaml", "--out", tmp_path)
-    assert code == 0
-    assert {Path(line) for line in out.split()} == set(tmp_path.iterdir())
-
-    text = (tmp_path / "report.md").read_text()
+def test_the_report_of_an_unfinished_study(folder, report):
+    text = (report / "report.md").read_text()
     results = read_results(folder / "results/s", study_of(folder, ASKED))
     assert results["two-seed0"]["summary"]["best"]["board_acc"] > 0
     assert "Runs: 5 of 8 done, 2 failed" in text and re.search(
@@ -75,12 +82,12 @@ def test_the_report_of_an_unfinished_study(folder, run, tmp_path):
         best = [results[f"{row}-seed{seed}"]["summary"]["best"]["board_acc"] for seed in (0, 1)]
         assert re.search(rf"\| {row} \| .* \| {sum(best) / 2:.3f} ± ", text)
     for image in re.findall(r"!\[[^]]+\]\(([^)]+)\)", text):
-        Image.open(tmp_path / image).verify()
+        Image.open(report / image).verify()
     assert "more < most \\| of it" in text  # and no column more for it
     for table in re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE):
         assert len({len(re.split(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
 
-    runs = numbers(tmp_path, "runs")
+    runs = numbers(report, "runs")
     assert [(r["row"], r["seed"]) for r in runs] == [
         ("long", "0"), ("one", "0"), ("one", "1"), ("two", "0"), ("two", "1"),
     ]  # fmt: skip
@@ -88,11 +95,9 @@ def test_the_report_of_an_unfinished_study(folder, run, tmp_path):
         result = results[f"{row['row']}-seed{row['seed']}"]
         assert float(row["solved4x"]) == result["summary"]["best"]["solved4x"]
         assert float(row["test_board_acc"]) == result["test"]["board_acc"][1]
-    assert len(numbers(tmp_path, "refinement")) == 16 * len(runs)
-    assert len(numbers(tmp_path, "epochs")) == 4 * 6 + 4
-    verdicts = {
-        (v["hypothesis"], v["epochs"]): v["verdict"] for v in numbers(tmp_path, "hypotheses")
-    }
+    assert len(numbers(report, "refinement")) == 16 * len(runs)
+    assert len(numbers(report, "epochs")) == 4 * 6 + 4
+    verdicts = {(v["hypothesis"], v["epochs"]): v["verdict"] for v in numbers(report, "hypotheses")}
     assert ("1 more", "last5") in verdicts and verdicts["2 apart", "best"] == "undecided"
 
 
@@ -114,20 +119,20 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_the_page_needs_nothing_else(folder, run, tmp_path):
-    run("report", folder / "s.yaml", "--out", tmp_path)
-    page = Page((tmp_path / "report.html").read_text())
+def test_the_page_needs_nothing_else(report):
+    text = (report / "report.html").read_text()
+    page = Page(text)
     assert page.open == []
     assert page.seen.count("svg") == 4 and page.seen.count("table") >= 6
     assert all(address.startswith("#") for address in page.addresses)
-    assert "more &lt; most | of it" in (tmp_path / "report.html").read_text()
+    assert "more &lt; most | of it" in text
 
 
-def test_the_same_results_make_the_same_report(folder, run, tmp_path):
-    for name in ("a", "b"):
-        run("report", folder / "s.yaml", "--out", tmp_path / name)
-    for file in (tmp_path / "a").iterdir():
-        assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes()
+def test_the_same_results_make_the_same_report(folder, report, run, tmp_path):
+    code, out, _ = run("report", folder / "s.yaml", "--out", tmp_path)
+    assert code == 0 and {Path(line) for line in out.split()} == set(tmp_path.iterdir())
+    for file in report.iterdir():
+        assert file.read_bytes() == (tmp_path / file.name).read_bytes()
 
 
 def test_without_matplotlib_a_report_says_what_to_install(folder, run, monkeypatch):
@@ -156,7 +161,7 @@ def test_a_failed_run_shows_in_the_exit_code(folder, run, monkeypatch):
     monkeypatch.setattr("hrm.study.executors.LocalExecutor", lambda workers, threads: Here())
     code, out, err = run("run", "s.yaml", "--runs", "runs")
     assert code == 1 and re.search("wild-seed0: failed: .* not finite", out)
-    assert err.startswith("hrm: 2 of 8 runs failed") and "Traceback" not in err.splitlines()[0]
+    assert err.startswith("hrm: 2 of 8 runs failed") and "Traceback" not in err
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from pathlib import Path
 from hrm import launch, runs
 from hrm.config import RunConfig
 from hrm.data import content_hash, held_out, load_dataset
-from hrm.errors import Stopped
+from hrm.errors import Stopped, WorkFailed
 from hrm.files import write_atomic
 from hrm.hrm import HRM
 from hrm.operations import forward_flops, training_flops
@@ -46,7 +46,8 @@ def attempt(job: Job) -> Result:
     except (Stopped, KeyboardInterrupt):
         return failure(job, "stopped; it goes on when the study does")
     except Exception as error:
-        traceback.print_exc()
+        if not isinstance(error, WorkFailed | ValueError | OSError):
+            traceback.print_exc()  # a fault of the program: for the log
         lines = str(error).splitlines() or [type(error).__name__]
         return failure(job, lines[0].replace(job.folder, job.name))
 

@@ -10,7 +10,7 @@ module's update does where it belongs to one of the last `grad_step_cnt` steps.
 from typing import NamedTuple
 
 from hrm.boards import VOCAB_SIZE
-from hrm.config import ModelConfig
+from hrm.config import ModelConfig, RunConfig
 
 
 class Product(NamedTuple):
@@ -59,6 +59,15 @@ def training_flops(config: ModelConfig, board_size: int, batch_size: int = 1) ->
         for module, (all_updates, with_gradient) in _updates(config).items()
         for product in _products(config, module, board_size**2)
     }
+
+
+def run_flops(config: RunConfig) -> int:
+    """Operations of all training updates of a run; validation is not in them."""
+    shown = config.train.train_segment_cnt * config.train.epoch_cnt
+    return sum(
+        sum(training_flops(config.model, part.board_size, part.train_count * shown).values())
+        for part in config.task.of_each_size()
+    )
 
 
 def _updates(config: ModelConfig) -> dict[str, tuple[int, int]]:

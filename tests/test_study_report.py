@@ -16,7 +16,7 @@ from hrm.study.results import read_results
 from hrm.study.runner import run_study
 
 ASKED = (
-    STUDY.replace("seeds: 1", "seeds: 2").replace("checkpoint_minutes: 0", "threads: 1")
+    STUDY.replace("seeds: 1", "seeds: 2")
     + """
   wild: {train.lr: 10, train.weight_decay: 10, train.epoch_cnt: 9}
 controls:

@@ -27,7 +27,7 @@ base: debug
 settings:
   task: {board_size: 4, train_count: 96, val_count: 24}
   model: {d_model: 16, head_cnt: 2, H_cycle_cnt: 2}
-  train: {epoch_cnt: 6, best_by: board_acc, checkpoint_minutes: 0}
+  train: {epoch_cnt: 6, best_by: board_acc}
 seeds: 1
 test_count: 40
 axes: {segments: train.train_segment_cnt}
@@ -199,7 +199,7 @@ def test_a_child_that_is_killed_has_failed(tmp_path):
 
 
 def test_a_study_that_is_stopped_and_killed_ends_as_an_uninterrupted_one(tmp_path):
-    text = STUDY.replace("epoch_cnt: 6", "epoch_cnt: 40").replace("  one: {segments: 1}\n", "")
+    text = STUDY.replace("epoch_cnt: 6", "epoch_cnt: 50").replace("  one: {segments: 1}\n", "")
     (tmp_path / "whole").mkdir()
     run_here(tmp_path / "whole", text)
     study_of(tmp_path, text)
@@ -225,7 +225,7 @@ def test_a_study_that_is_stopped_and_killed_ends_as_an_uninterrupted_one(tmp_pat
     study = begin_and_let_train(epochs=3)
     os.killpg(study.pid, signal.SIGKILL)
     study.wait()
-    assert 6 <= epoch_cnt() < 40 and not list(tmp_path.glob("results/*/*"))
+    assert 6 <= epoch_cnt() < 50 and not list(tmp_path.glob("results/*/*"))
     assert begin().wait() == 0
     result, whole = (
         json.loads((folder / "results/s/two-seed0.json").read_text())

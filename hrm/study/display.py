@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hrm import runs
-from hrm.operations import training_flops
+from hrm.operations import run_flops
 from hrm.study.definition import Run, Study
 from hrm.study.job import Job
 from hrm.study.results import Result
@@ -30,7 +30,7 @@ class StudyDisplay:
     def __init__(self, study: Study, results: dict[str, Result], runs_folder: Path):
         self._study, self._results, self._folder = study, dict(results), runs_folder
         self._running: dict[str, int] = {}
-        self._cost = {run.name: _cost(run) for run in study.runs}
+        self._cost = {run.name: run_flops(run.config) for run in study.runs}
         self._done_before = self._done()
         self._began = self._looked = time.monotonic()
         self._console = Console(markup=False, highlight=False)
@@ -131,13 +131,6 @@ class StudyDisplay:
             return None
         passed = time.monotonic() - self._began
         return passed * (sum(self._cost.values()) - done) / fresh
-
-
-def _cost(run: Run) -> float:
-    """Operations of the training."""
-    config = run.config
-    boards = config.task.train_count * config.train.train_segment_cnt * config.train.epoch_cnt
-    return sum(training_flops(config.model, config.task.board_size, boards).values())
 
 
 def duration(seconds: float) -> str:

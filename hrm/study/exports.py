@@ -25,7 +25,14 @@ def write_csv_files(folder: Path, study: Study, finished: Finished, findings: li
     """
     results = [by_seed[seed] for by_seed in finished.rows.values() for seed in sorted(by_seed)]
     whose = ["row", "seed"]
-    facts = ["parameters", "training_operations", "training_seconds", "threads", "best_epoch"]
+    facts = [
+        "parameters",
+        "training_operations",
+        "training_seconds",
+        "threads",
+        "kernels",
+        "best_epoch",
+    ]
     contents = {
         "runs": (
             [*whose, *study.axes, *facts, *MEASURES],
@@ -98,7 +105,8 @@ def _facts(result: dict) -> list:
         result["parameters"],
         result["operations"]["training"],
         result["seconds"]["training"],
-        result["threads"],
+        result["settled"]["threads"],
+        result["settled"]["kernels"],
         result["summary"]["best"]["epoch"],
     ]
 

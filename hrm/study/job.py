@@ -7,7 +7,7 @@ from typing import Any
 from hrm.config import RunConfig
 from hrm.study.definition import Run, Study
 
-_OPEN = {"threads": 0, "device": "auto", "micro_batch": 0, "kernels": "auto"}
+OPEN = {"threads": 0, "device": "auto", "micro_batch": 0, "kernels": "auto"}
 """Settings with these values are settled when a run begins."""
 
 
@@ -43,7 +43,7 @@ def settled_as(found: RunConfig, asked: RunConfig) -> RunConfig:
     """`asked` with whatever it leaves to the machine settled as in the config of a run folder."""
     settled = {
         key: getattr(found.train, key)
-        for key, open_value in _OPEN.items()
+        for key, open_value in OPEN.items()
         if getattr(asked.train, key) == open_value
     }
     return asked.model_copy(update={"train": asked.train.model_copy(update=settled)})

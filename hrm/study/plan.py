@@ -14,7 +14,7 @@ from hrm.config import RunConfig
 from hrm.data import generate
 from hrm.evaluation import evaluate, to_tokens
 from hrm.hrm import HRM
-from hrm.operations import forward_flops, training_flops
+from hrm.operations import forward_flops, run_flops, training_flops
 from hrm.study.definition import Row, Study
 from hrm.study.display import duration
 from hrm.study.tables import operations_text
@@ -49,7 +49,6 @@ def plan_row(row: Row, threads: int) -> RowPlan:
     """
     config = row.config.derive(train__threads=row.config.train.threads or threads)
     task, train, size = config.task, config.train, config.task.board_size
-    boards = task.train_count * train.train_segment_cnt * train.epoch_cnt
     checked = task.val_count * 4 * config.model.infer_segment_cnt * train.epoch_cnt
     torch.set_num_threads(train.threads)
     model = HRM(config.model, size)
@@ -58,7 +57,7 @@ def plan_row(row: Row, threads: int) -> RowPlan:
         row=row,
         parameters=model.parameter_cnt,
         update=sum(training_flops(config.model, size, train.batch_size).values()),
-        training=sum(training_flops(config.model, size, boards).values()),
+        training=run_flops(config),
         validation=checked * sum(forward_flops(config.model, size).values()),
         seconds=train.epoch_cnt
         * (training_seconds * task.train_count + validation_seconds * task.val_count),
@@ -106,9 +105,10 @@ def _seconds_a_board(config: RunConfig, model: HRM) -> tuple[float, float]:
     count = int(max(1, min(train.batch_size, _SAMPLE_FLOPS / flops)))
     boards = generate(task.board_size, task.wall_prob, count, seed=0)
     tokens, targets = (to_tokens(b, torch.device("cpu")) for b in (boards, label(boards)))
-    # Hardly moving: no row may diverge while it is timed.
-    one_segment = distributed.resolve(config.derive(train__train_segment_cnt=1, train__lr=1e-9))
-    learner = Learner(one_segment.train, model, update_cnt=1)
+    one_segment = distributed.resolve(
+        config.derive(train__train_segment_cnt=1, train__lr=1e-9)
+    ).train
+    learner = Learner(one_segment, model, update_cnt=1)
     model.train()
     learner.learn(tokens[:1], targets[:1], 0)  # the first one sets things up
     began = time.perf_counter()

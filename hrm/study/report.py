@@ -100,13 +100,13 @@ def _status(study: Study, results: dict[str, Result]) -> list[str]:
     seconds = sum(r["seconds"]["training"] + r["seconds"]["measuring"] for r in done)
     machines = sorted({r["versions"]["machine"] for r in done})
     torches = sorted({r["versions"]["torch"] for r in done})
-    threads = sorted({str(r["threads"]) for r in done})
+    settled = [result["settled"] for result in done]
+    settled = sorted({f"{s['threads']} thread(s) a run, {s['kernels']} kernels" for s in settled})
     return [
         f"Runs: {len(done)} of {expected} done" + (f", {failed} failed" if failed else ""),
         f"Seeds: {', '.join(str(seed) for seed in study.seeds)}; seed s sets the boards and the"
         " training",
-        f"Time: {duration(seconds)} over all runs, evaluation included; {', '.join(threads)}"
-        " thread(s) a run",
+        f"Time: {duration(seconds)} over all runs, evaluation included; {'; '.join(settled)}",
         f"Machine: {'; '.join(machines)}; torch {', '.join(torches)}",
         f"Command: hrm study run {study.name}.yaml",
     ]

@@ -14,15 +14,18 @@ import time
 import traceback
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hrm import launch, runs
 from hrm.config import RunConfig
 from hrm.data import content_hash, held_out, load_dataset
 from hrm.errors import Stopped, WorkFailed
+from hrm.evaluation import Scores, joined, score_boards
 from hrm.files import write_atomic
 from hrm.hrm import HRM
-from hrm.operations import forward_flops, training_flops
-from hrm.study.job import Job
-from hrm.study.measure import Answers, answer
+from hrm.operations import forward_flops, run_flops, training_flops
+from hrm.study.job import OPEN, Job
 from hrm.study.results import RESULT, Result, failure
 from hrm.study.statistics import summarise
 
@@ -85,8 +88,11 @@ def _result(job: Job, config: RunConfig, folder: Path) -> Result:
     short = config.model.infer_segment_cnt
     dataset = load_dataset(config.task)
     test = held_out(config.task.board_size, config.task.wall_prob, job.test_count)
-    validated = answer(model, dataset.val, 4 * short)
-    tested = answer(model, test, max(CURVE_SEGMENTS, 4 * short))
+    counts = range(1, max(CURVE_SEGMENTS, 4 * short) + 1)
+    tested = score_boards(model, test, counts)
+    by_size = [score_boards(model, boards, [short, 4 * short]) for boards in dataset.val_sets]
+    validated = {n: joined([scores[n] for scores in by_size]) for n in (short, 4 * short)}
+    settled = runs.read_config(folder).train
     return {
         "study": job.study,
         "row": job.row,
@@ -98,44 +104,42 @@ def _result(job: Job, config: RunConfig, folder: Path) -> Result:
             "training": round(sum(row["seconds"] for row in epochs), 1),
             "measuring": round(time.perf_counter() - began, 1),
         },
-        "threads": runs.read_config(folder).train.threads,
+        "settled": {key: getattr(settled, key) for key in OPEN},
         "versions": runs.versions(),
         "hashes": {**dataset.hashes, "test": content_hash(test)},
         "summary": summarise(epochs),
         "test": _curve(tested),
-        "validation": _board_by_board(validated, (short, 4 * short)),
+        "validation": _board_by_board(validated),
         "epochs": epochs,
     }
 
 
 def _operations(config: RunConfig) -> dict[str, int]:
-    """Of one training update with a full batch, and of the whole training."""
-    size, train = config.task.board_size, config.train
-    boards = config.task.train_count * train.train_segment_cnt * train.epoch_cnt
+    """Of one training update with a full batch, of all of them, and of thinking for a segment."""
+    size, batch = config.task.board_size, config.train.batch_size
     return {
-        "update": sum(training_flops(config.model, size, train.batch_size).values()),
-        "training": sum(training_flops(config.model, size, boards).values()),
+        "update": sum(training_flops(config.model, size, batch).values()),
+        "training": run_flops(config),
         "segment": sum(forward_flops(config.model, size).values()),
     }
 
 
-def _curve(answers: Answers) -> dict[str, list[float]]:
+def _curve(scores: dict[int, Scores]) -> dict[str, list[float]]:
     """Means over boards after 1, 2, … segments."""
-    return {
-        "cell_acc": answers.cell_acc.mean(axis=1).tolist(),
-        "board_acc": answers.exact.mean(axis=1).tolist(),
-        "solved": answers.solved.mean(axis=1).tolist(),
-    }
+    means = [after.as_dict() for after in scores.values()]
+    return {name: [mean[name] for mean in means] for name in means[0]}
 
 
-def _board_by_board(answers: Answers, segments: tuple[int, int]) -> dict[str, dict[str, str]]:
+def _board_by_board(scores: dict[int, Scores]) -> dict[str, dict[str, str]]:
     """For each segment count a text of 0 and 1, a character a board."""
     return {
-        name: {
-            str(count): "".join("01"[int(one)] for one in right[count - 1]) for count in segments
-        }
-        for name, right in (("exact", answers.exact), ("solved", answers.solved))
+        "exact": {str(count): _flags(after.exact) for count, after in scores.items()},
+        "solved": {str(count): _flags(after.solved) for count, after in scores.items()},
     }
+
+
+def _flags(right: NDArray[np.bool_]) -> str:
+    return "".join("01"[int(one)] for one in right)
 
 
 def _stop_with_parent() -> None:

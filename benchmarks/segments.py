@@ -99,8 +99,10 @@ def measure(case: str, whose: str, mode: str, sdpa_dropout: float, batch_size: i
         run()
         times.append(time.perf_counter() - began)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    ideal = {}
     # In the same process and minute: how fast the machine is changes with its neighbours.
-    ideal = ideal_seconds(config.model, config.task.board_size, mode == "train")
+    if whose == "ours":
+        ideal = ideal_seconds(config.model, config.task.board_size, mode == "train")
     return {"seconds": min(times), "boards": len(boards), "memory_mb": memory, "ideal": ideal,
             "kernels": config.train.kernels}  # fmt: skip
 

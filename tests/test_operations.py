@@ -3,10 +3,10 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from hrm.config import ModelConfig
+from hrm.config import ModelConfig, RunConfig
 from hrm.evaluation import cross_entropy
 from hrm.hrm import HRM
-from hrm.operations import forward_flops, training_flops
+from hrm.operations import forward_flops, run_flops, training_flops
 
 TINY = ModelConfig(d_model=24, head_cnt=2, H_block_cnt=1, L_block_cnt=2)
 CONFIGS = {
@@ -59,3 +59,16 @@ def test_a_module_s_linear_layers_cost_two_operations_a_weight_and_cell():
         if product.name.startswith("H ") and product.name.split()[-1] not in ("scores", "mix")
     )
     assert linear == 2 * weights * SIZE**2
+
+
+def test_a_run_is_its_updates_each_on_boards_of_one_size():
+    config = RunConfig().derive(
+        model__rope_2d=True,
+        task__board_size=4,
+        task__board_sizes=[4, 6],
+        task__train_count=5,  # three of the first size, two of the second
+        train__epoch_cnt=7,
+        train__train_segment_cnt=2,
+    )
+    small, large = (sum(training_flops(config.model, size).values()) for size in (4, 6))
+    assert run_flops(config) == 7 * 2 * (3 * small + 2 * large)

@@ -20,7 +20,13 @@ README = (ROOT / "README.md").read_text()
 DOCUMENTS = [*sorted((ROOT / "docs").glob("*.md")), *ROOT.glob("hrm/pretrained/*/README.md")]
 ALL = README + "".join(document.read_text() for document in DOCUMENTS)
 PYTHON = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-YAML = re.findall(r"```yaml\n(.*?)```", ALL, flags=re.DOTALL)
+# The studies of docs/studies.md are tested in test_study_definition.py.
+YAML = [
+    text
+    for document in [ROOT / "README.md", *DOCUMENTS]
+    if document.name != "studies.md"
+    for text in re.findall(r"```yaml\n(.*?)```", document.read_text(), flags=re.DOTALL)
+]
 COMMANDS = re.findall(r"^ *(hrm .*)$|`(hrm [a-z][^`]*)`", ALL, re.MULTILINE)
 
 

@@ -72,21 +72,37 @@ def test_one_process_speaks_for_all(two):
     assert two[1].count("val loss") == 1 and two[1].count("best model") == 1
 
 
+def kill(process: subprocess.Popen[str]) -> None:
+    """Kill torchrun and both of its workers, which have sessions of their own."""
+    process.send_signal(signal.SIGSTOP)  # so that it starts no more of them
+    started = Path(f"/proc/{process.pid}/task").glob("*/children")  # by each of its threads
+    workers = [int(number) for file in started for number in file.read_text().split()]
+    assert len(workers) == 2
+    for number in (process.pid, *workers):
+        os.kill(number, signal.SIGKILL)
+    process.communicate()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
 def test_killed_and_resumed_under_torchrun(two, tmp_path):
-    instants = random.Random(0)
-    process = train(tmp_path, "debug", *SETTINGS, processes=2)
-    for _ in range(KILLS):
-        try:
-            process.wait(timeout=instants.uniform(3, 9))
-            break
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-        begun = (tmp_path / "run/config.yaml").is_file()
-        words = ["--resume"] if begun else ["debug", *SETTINGS]
-        process = train(tmp_path, *words, processes=2)
-    finish(process)
-    assert children.outcome(tmp_path / "run") == children.outcome(two[0])
+    instants, kills, number = random.Random(0), 0, 0
+    while kills < KILLS:
+        folder, number = tmp_path / str(number), number + 1
+        folder.mkdir()
+        process = train(folder, "debug", *SETTINGS, processes=2)
+        while kills < KILLS:
+            assert process.stdout
+            next(line for line in process.stdout if "train loss" in line)  # it trains now
+            try:
+                process.wait(timeout=instants.uniform(0, 1.5))
+                break
+            except subprocess.TimeoutExpired:
+                kill(process)
+                kills += 1
+            process = train(folder, "--resume", processes=2)
+        finish(process)
+        assert children.outcome(folder / "run") == children.outcome(two[0])
+    print(f"{kills} kills in {number} runs")
 
 
 def test_wrong_input_is_said_once(tmp_path):

@@ -64,9 +64,10 @@ def test_a_failure_midway_leaves_the_old_file_and_nothing_else(
     def fail(*_):
         raise error
 
-    with monkeypatch.context() as patch, pytest.raises(type(error)):
+    with monkeypatch.context() as patch, pytest.raises(type(error)) as caught:
         patch.setattr(os, broken, fail)
         write_atomic(file, "new")
+    assert getattr(caught.value, "filename", str(file)) == str(file)
     assert file.read_text() == "old"
     assert files_below(tmp_path) == ["file.txt"]
     write_atomic(file, "newer")

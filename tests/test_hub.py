@@ -88,6 +88,7 @@ def test_an_own_card_is_kept(model, tmp_path):
         ('{"board_size": 100000, "model": {}}', "board_size"),
         ('{"board_size": true, "model": {}}', "board_size"),
         ('{"board_size": 4, "model": {"d_model": 9}}', "head_cnt"),
+        ('{"format_version": 2, "board_size": 4, "model": {}}', "format 2, but this version reads"),
     ],
 )
 def test_damaged_configs_are_named(folder, content, complaint):

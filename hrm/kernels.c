@@ -140,33 +140,34 @@ void swiglu_backward(long rows, long inner, long stride, In gate_up, In dout, Ou
     }
 }
 
+/* Scaled by `by` and, where there are angles, turned by them, or back with `sign` -1. */
+static inline void turn(long width, In from, In cosine, In sine, float by, float sign, Out to) {
+    if (!cosine) {
+        for (long j = 0; j < width; j++) to[j] = from[j] * by;
+        return;
+    }
+    long half = width / 2;
+    for (long j = 0; j < half; j++) {
+        float a = from[j] * by, b = from[j + half] * by, s = sign * sine[j];
+        to[j] = a * cosine[j] - b * s;
+        to[j + half] = b * cosine[j] + a * s;
+    }
+}
+
 /* Rows of `qkv` (queries, keys, values; head after head) as (board, head, cell, width) arrays,
  * queries and keys turned by the angles of their cell, queries scaled. */
 void split_heads(long boards, long cells, long heads, long width, In qkv, In cosine, In sine,
                  float scale, Out q, Out k, Out v, int threads) {
-    long half = width / 2;
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (long r = 0; r < boards * cells; r++) {
         long board = r / cells, cell = r % cells;
-        In c = cosine ? cosine + cell * half : 0, s = sine ? sine + cell * half : 0;
-        for (long part = 0; part < 3; part++) {
-            float by = part == 0 ? scale : 1.0f;
-            for (long head = 0; head < heads; head++) {
-                In from = qkv + (r * 3 + part) * heads * width + head * width;
-                Out to = (part == 0   ? q
-                          : part == 1 ? k
-                                      : v) +
-                         ((board * heads + head) * cells + cell) * width;
-                if (part == 2 || !c) {
-                    for (long j = 0; j < width; j++) to[j] = from[j] * by;
-                } else {
-                    for (long j = 0; j < half; j++) {
-                        float a = from[j] * by, b = from[j + half] * by;
-                        to[j] = a * c[j] - b * s[j];
-                        to[j + half] = b * c[j] + a * s[j];
-                    }
-                }
-            }
+        In c = cosine ? cosine + cell * (width / 2) : 0, s = sine ? sine + cell * (width / 2) : 0;
+        for (long head = 0; head < heads; head++) {
+            In from = qkv + (r * 3 * heads + head) * width;
+            long to = ((board * heads + head) * cells + cell) * width;
+            turn(width, from, c, s, scale, 1, q + to);
+            turn(width, from + heads * width, c, s, 1, 1, k + to);
+            turn(width, from + 2 * heads * width, 0, 0, 1, 1, v + to);
         }
     }
 }
@@ -174,29 +175,16 @@ void split_heads(long boards, long cells, long heads, long width, In qkv, In cos
 /* Gradients of split_heads: turned back, and side by side again. */
 void split_heads_backward(long boards, long cells, long heads, long width, In dq, In dk, In dv,
                           In cosine, In sine, float scale, Out dqkv, int threads) {
-    long half = width / 2;
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (long r = 0; r < boards * cells; r++) {
         long board = r / cells, cell = r % cells;
-        In c = cosine ? cosine + cell * half : 0, s = sine ? sine + cell * half : 0;
-        for (long part = 0; part < 3; part++) {
-            float by = part == 0 ? scale : 1.0f;
-            for (long head = 0; head < heads; head++) {
-                Out to = dqkv + (r * 3 + part) * heads * width + head * width;
-                In from = (part == 0   ? dq
-                           : part == 1 ? dk
-                                       : dv) +
-                          ((board * heads + head) * cells + cell) * width;
-                if (part == 2 || !c) {
-                    for (long j = 0; j < width; j++) to[j] = from[j] * by;
-                } else {
-                    for (long j = 0; j < half; j++) {
-                        float a = from[j] * by, b = from[j + half] * by;
-                        to[j] = a * c[j] + b * s[j];
-                        to[j + half] = b * c[j] - a * s[j];
-                    }
-                }
-            }
+        In c = cosine ? cosine + cell * (width / 2) : 0, s = sine ? sine + cell * (width / 2) : 0;
+        for (long head = 0; head < heads; head++) {
+            Out to = dqkv + (r * 3 * heads + head) * width;
+            long from = ((board * heads + head) * cells + cell) * width;
+            turn(width, dq + from, c, s, scale, -1, to);
+            turn(width, dk + from, c, s, 1, -1, to + heads * width);
+            turn(width, dv + from, 0, 0, 1, 1, to + 2 * heads * width);
         }
     }
 }

@@ -59,8 +59,9 @@ def resume(
     runs.require_run(folder)
     with _held(folder):
         config = runs.read_config(folder)
-        if asked:
-            config = distributed.resolve(asked)
+        # Refuses what the run needs and this machine has not; else a run's own is settled already.
+        settled = distributed.resolve(asked or config)
+        config = settled if asked else config
         if accept_changes and config.task.train_boards:
             config = config.model_copy(update={"task": fit_to_own_boards(config.task)})
         dataset = load_dataset(config.task)

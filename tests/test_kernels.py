@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F
 from test_training import tiny
 
-from hrm import distributed, kernels
+from hrm import distributed, kernels, launch, runs
 from hrm.boards import label
-from hrm.config import ModelConfig
-from hrm.data import generate
+from hrm.config import ModelConfig, RunConfig
+from hrm.data import generate, load_dataset
 from hrm.evaluation import to_tokens
 from hrm.hrm import HRM
 from hrm.supervision import Learner
@@ -209,33 +209,41 @@ def test_what_is_no_number_stays_none():
     assert kernels.attention(qkv, 1, None, None, 0.0)[0, 2].isnan().all()
 
 
-def test_without_a_compiler_everything_is_plain_pytorch(monkeypatch):
+@pytest.fixture
+def forgotten():
+    """Nothing is remembered of whether the kernels can be had, before and after."""
+    for remembered in (kernels.available, kernels._library):
+        remembered.cache_clear()
+    yield
+    for remembered in (kernels.available, kernels._library):
+        remembered.cache_clear()
+
+
+def test_without_a_compiler_everything_is_plain_pytorch(monkeypatch, forgotten):
     monkeypatch.setattr("shutil.which", lambda name: None)
-    kernels.available.cache_clear()
-    kernels._library.cache_clear()
-    try:
-        assert not kernels.apply_to(torch.zeros(1, 4, 8))
-        assert tiny(train__kernels="auto").train.kernels == "plain"
-        with pytest.raises(ValueError, match=r"train\.kernels: fused ones need .* C compiler"):
-            tiny(train__kernels="fused")
-        model = HRM(ModelConfig(d_model=8, head_cnt=2), 5)
-        assert model(model.initial_state(1), boards(1)[0])[1].isfinite().all()
-    finally:
-        kernels.available.cache_clear()
-        kernels._library.cache_clear()
+    assert not kernels.apply_to(torch.zeros(1, 4, 8))
+    assert tiny(train__kernels="auto").train.kernels == "plain"
+    with pytest.raises(ValueError, match=r"train\.kernels: fused ones need .* C compiler"):
+        tiny(train__kernels="fused")
+    model = HRM(ModelConfig(d_model=8, head_cnt=2), 5)
+    assert model(model.initial_state(1), boards(1)[0])[1].isfinite().all()
 
 
-def test_a_compiler_that_fails_is_as_good_as_none(monkeypatch, tmp_path):
+def test_a_run_on_fused_kernels_does_not_go_on_without_them(monkeypatch, forgotten, tmp_path):
+    config = RunConfig().derive(
+        task__train_count=2, task__val_count=1, train__kernels="fused", train__device="cpu"
+    )
+    runs.create(tmp_path / "run", config, load_dataset(config.task))
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    with pytest.raises(ValueError, match=r"train\.kernels: fused ones need"):
+        launch.resume(tmp_path / "run")
+
+
+def test_a_compiler_that_fails_is_as_good_as_none(monkeypatch, forgotten, tmp_path):
     (tmp_path / "cc").write_text("#!/bin/sh\nexit 1\n")
     (tmp_path / "cc").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    kernels.available.cache_clear()
-    kernels._library.cache_clear()
-    try:
-        assert not kernels.available()
-    finally:
-        kernels.available.cache_clear()
-        kernels._library.cache_clear()
+    assert not kernels.available()
 
 
 def test_fused_kernels_are_refused_where_they_do_not_apply():

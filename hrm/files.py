@@ -67,7 +67,7 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     except BaseException as error:
         with contextlib.suppress(OSError):
             beside.unlink()
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and error.errno:
             error.filename, error.filename2 = str(path), None  # the name that the user knows
         raise
     _sync_folder(path.parent)

@@ -203,8 +203,9 @@ def test_a_study_that_is_stopped_and_killed_ends_as_an_uninterrupted_one(tmp_pat
     (tmp_path / "whole").mkdir()
     run_here(tmp_path / "whole", text)
     study_of(tmp_path, text)
-    metrics = tmp_path / "runs/s/two-seed0/metrics.jsonl"
-    command = [sys.executable, "-m", "hrm", "study", "run", "s.yaml", "--workers=1", "--threads=1"]
+    metrics = tmp_path / "runs/two-seed0/metrics.jsonl"
+    command = [sys.executable, "-m", "hrm", "study", "run", "s.yaml"]
+    command += ["--workers=1", "--threads=1", "--runs=runs"]
 
     def begin() -> subprocess.Popen:
         return subprocess.Popen(command, cwd=tmp_path, start_new_session=True)
@@ -226,7 +227,7 @@ def test_a_study_that_is_stopped_and_killed_ends_as_an_uninterrupted_one(tmp_pat
     os.killpg(study.pid, signal.SIGKILL)
     study.wait()
     assert 6 <= epoch_cnt() < 50 and not list(tmp_path.glob("results/*/*"))
-    assert begin().wait() == 0
+    assert run_here(tmp_path, text) == ["two-seed0"]
     result, whole = (
         json.loads((folder / "results/s/two-seed0.json").read_text())
         for folder in (tmp_path, tmp_path / "whole")

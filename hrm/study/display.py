@@ -43,7 +43,7 @@ class StudyDisplay:
 
     def __exit__(self, *_: object) -> None:
         self._live.stop()
-        self._console.print(self._table())
+        self._console.print(self._study.title, self._table(), sep="\n")
 
     def started(self, job: Job) -> None:
         """A run begins, or goes on."""
@@ -75,7 +75,8 @@ class StudyDisplay:
         self._looked = time.monotonic()
         self._running = {name: self._epoch_cnt(name) for name in self._running}
         if self._live.is_started:
-            self._live.update(Group(self._table(), Text(self._footer())), refresh=True)
+            parts = Text(self._study.title), self._table(), Text(self._footer())
+            self._live.update(Group(*parts), refresh=True)
 
     def _epoch_cnt(self, name: str) -> int:
         """Epochs of a run that are done, as far as its folder can be seen from here."""
@@ -88,7 +89,7 @@ class StudyDisplay:
         self._console.print(words, soft_wrap=True)
 
     def _table(self) -> Table:
-        table = Table(title=self._study.title, title_justify="left")
+        table = Table()
         table.add_column("row")
         for seed in self._study.seeds:
             table.add_column(f"seed {seed}", justify="right")

@@ -75,7 +75,7 @@ def show_plan(study: Study, workers: int, threads: int) -> None:
     console = Console(markup=False, highlight=False)
     rows = track(study.rows, "timing each row", console=console, transient=True)
     plans = [plan_row(row, threads) for row in rows]
-    table = Table(title=study.title, title_justify="left")
+    table = Table()
     table.add_column("row", no_wrap=True)
     for title in ("parameters", "an update", "training", "validation", "time a run"):
         table.add_column(title, justify="right", no_wrap=True)
@@ -87,7 +87,7 @@ def show_plan(study: Study, workers: int, threads: int) -> None:
             *map(operations_text, operations),
             duration(plan.seconds),
         )
-    console.print(table)
+    console.print(study.title, table, sep="\n")
     seeds, seconds = len(study.seeds), sum(plan.seconds for plan in plans)
     total = sum(plan.training + plan.validation for plan in plans)
     console.print(

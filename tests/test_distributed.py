@@ -130,3 +130,12 @@ def test_choices_are_made_once():
     assert distributed.resolve(large).train.micro_batch == 4
     with pytest.raises(ValueError, match=r"train\.device: cuda is not available"):
         distributed.resolve(RunConfig(train=TrainConfig(device="cuda")))
+
+
+def test_the_fastest_device_there_is_is_chosen(monkeypatch):
+    assert distributed.pick_device().type == "cpu"
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: True)
+    assert distributed.pick_device().type == "mps"
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert distributed.pick_device().type == "cuda"
+    assert distributed.pick_device("cpu").type == "cpu"

@@ -77,7 +77,7 @@ def kill(process: subprocess.Popen[str]) -> None:
     process.send_signal(signal.SIGSTOP)  # so that it starts no more of them
     started = Path(f"/proc/{process.pid}/task").glob("*/children")  # by each of its threads
     workers = [int(number) for file in started for number in file.read_text().split()]
-    assert len(workers) == 2
+    assert len(workers) <= 2  # at the very end of a run one may be gone already
     for number in (process.pid, *workers):
         os.kill(number, signal.SIGKILL)
     process.communicate()

@@ -146,10 +146,13 @@ class _DropoutStruct(ctypes.Structure):
     )
 
 
+_NO_DROPOUT = _Dropout(0, torch.empty(0), 0.0)
+
+
 def _draw(probability: float, board_cnt: int) -> _Dropout:
     """A key from PyTorch's generator, so that its seed decides; none without dropout."""
     if not probability:
-        return _Dropout(0, torch.empty(0), 0.0)
+        return _NO_DROPOUT
     known = _boards is not None and len(_boards) == board_cnt
     boards = _boards if known else torch.arange(board_cnt)
     assert boards is not None
@@ -165,9 +168,7 @@ class _AddNorm(Function):
         rows = x.numel() // width
         normed = torch.empty_like(x) if keep_for_backward else None
         inverse = x.new_empty(rows) if keep_for_backward else None
-        _call(
-            "add_norm", rows, cells, width, x, y, weight, eps, dropout, out, normed, inverse
-        )  # fmt: skip
+        _call("add_norm", rows, cells, width, x, y, weight, eps, dropout, out, normed, inverse)
         ctx.save_for_backward(normed, inverse, weight)
         ctx.dropout = dropout
         return out
@@ -246,7 +247,7 @@ class _Attention(Function):
     def backward(ctx: Any, dout):
         q, k, v, weights = ctx.saved_tensors
         boards, cells, head_cnt, head_width = ctx.shape
-        dmixed = dout.view(ctx.shape).transpose(1, 2).reshape(q.shape)
+        dmixed = dout.reshape(ctx.shape).transpose(1, 2).reshape(q.shape)
         kept = weights
         if ctx.dropout.probability:
             kept = torch.empty_like(weights)

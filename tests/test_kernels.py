@@ -200,6 +200,23 @@ def test_micro_batches_with_dropout_learn_what_the_whole_batch_does():
 
 
 @needs_kernels
+def test_two_threads_repeat_themselves_bit_for_bit():
+    tokens, targets = boards(6)
+    threads, weights = torch.get_num_threads(), []
+    torch.set_num_threads(2)
+    try:
+        for _ in range(2):
+            trained = learner(True, {"dropout": 0.2, "sdpa_dropout": 0.2, "local_mixing": True})
+            for step in range(4):
+                trained.learn(tokens, targets, 2 * step)
+            weights.append(trained.model.state_dict())
+    finally:
+        torch.set_num_threads(threads)
+    for name, tensor in weights[0].items():
+        assert torch.equal(tensor, weights[1][name]), name
+
+
+@needs_kernels
 def test_what_is_no_number_stays_none():
     x, y = torch.randn(1, 4, 8), torch.randn(1, 4, 8)
     y[0, 1, 2] = math.nan

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 
 import torch
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -75,7 +76,7 @@ def show_plan(study: Study, workers: int, threads: int) -> None:
     console = Console(markup=False, highlight=False)
     rows = track(study.rows, "timing each row", console=console, transient=True)
     plans = [plan_row(row, threads) for row in rows]
-    table = Table()
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("row", no_wrap=True)
     for title in ("parameters", "an update", "training", "validation", "time a run"):
         table.add_column(title, justify="right", no_wrap=True)

@@ -14,6 +14,8 @@ from hrm.config import ModelConfig
 
 
 class Rotary(nn.Module):
+    """Rotary positions, by flattened index or by row and column."""
+
     cosine: Tensor
     sine: Tensor
 
@@ -34,6 +36,8 @@ class Rotary(nn.Module):
 
 
 class Attention(nn.Module):
+    """Multi-head attention: three projections, PyTorch's own kernel, a fourth projection."""
+
     def __init__(self, config: ModelConfig, rotary: Rotary):
         super().__init__()
         self.head_cnt, self.dropout, self.rotary = config.head_cnt, config.sdpa_dropout, rotary
@@ -50,6 +54,8 @@ class Attention(nn.Module):
 
 
 class GatedMLP(nn.Module):
+    """SwiGLU."""
+
     def __init__(self, width: int, expansion: float):
         super().__init__()
         inner = int(expansion * width * 2 / 3)
@@ -61,6 +67,8 @@ class GatedMLP(nn.Module):
 
 
 class Convolution(nn.Module):
+    """A depthwise 3×3 convolution over the board."""
+
     def __init__(self, width: int):
         super().__init__()
         self.conv = nn.Conv2d(width, width, 3, padding=1, groups=width, bias=False)
@@ -72,6 +80,8 @@ class Convolution(nn.Module):
 
 
 class Block(nn.Module):
+    """Post-norm block."""
+
     def __init__(self, config: ModelConfig, rotary: Rotary):
         super().__init__()
         width = config.d_model

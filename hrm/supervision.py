@@ -57,16 +57,18 @@ class Learner:
         Raises:
             Diverged: if it is not finite; that update is not made.
         """
-        parts = self._own_parts(len(tokens))
+        parts = [
+            (numbers, tokens[numbers], targets[numbers], share)
+            for numbers, share in self._own_parts(len(tokens))
+        ]
         size = math.isqrt(tokens.shape[1])
-        states = [self.model.initial_state(len(boards), size) for boards, _ in parts]
+        states = [self.model.initial_state(len(x), size) for _, x, _, _ in parts]
         total = 0.0
         for update in range(updates, updates + self.config.train_segment_cnt):
             seed, loss = _dropout_seed(self.config.seed, update), 0.0
-            for i, (boards, share) in enumerate(parts):
+            for i, (numbers, x, y, share) in enumerate(parts):
                 with kernels.use(self.config.kernels == "fused"):
-                    kernels.seed_dropout(seed, boards)
-                    x, y = tokens[boards], targets[boards]
+                    kernels.seed_dropout(seed, numbers)
                     states[i], part_loss = self._backward(states[i], x, y, share)
                 loss += part_loss
             (loss,) = distributed.sum_numbers(loss)

@@ -10,6 +10,7 @@ import click
 from hrm.commands.options import model_option, wall_prob_option
 
 if TYPE_CHECKING:
+    from hrm.boards import Boards
     from hrm.hrm import HRM
     from hrm.solving import Solution
 
@@ -83,7 +84,6 @@ def solve(
     the answer that most of them gave is taken.
     """
     from hrm.board_text import read_boards
-    from hrm.data import generate
     from hrm.hrm import HRM
     from hrm.solving import solve_all
     from hrm.thinking import plan
@@ -94,9 +94,7 @@ def solve(
     if boards is not None:
         chosen = read_boards(boards)
     else:
-        seed = secrets.randbelow(2**31 - 1) if seed is None else seed
-        chosen = list(generate(size or network.board_size, wall_prob, 1, seed))
-        click.echo(f"Random board, --seed {seed}", err=as_json)
+        chosen = [_random_board(size or network.board_size, wall_prob, seed, quiet=as_json)]
     how = {
         "until": until,
         "max_segments": max_segments,
@@ -116,6 +114,16 @@ def solve(
             path = gif if len(chosen) == 1 else gif.with_stem(f"{gif.stem}-{number}")
             _animate(path, solution, network)
             click.echo(f"Animation: {path}", err=as_json)
+
+
+def _random_board(size: int, wall_prob: float, seed: int | None, quiet: bool) -> "Boards":
+    """A fresh board, and how to get it again: on standard error, if the output is for a program."""
+    from hrm.data import generate
+
+    seed = secrets.randbelow(2**31 - 1) if seed is None else seed
+    board = generate(size, wall_prob, 1, seed)[0]
+    click.echo(f"Random board, --seed {seed}", err=quiet)
+    return board
 
 
 def _animate(path: Path, solution: "Solution", network: "HRM") -> None:

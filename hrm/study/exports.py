@@ -4,14 +4,20 @@ import csv
 import io
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from hrm.files import write_atomic
 from hrm.study.definition import Study
 from hrm.study.findings import Finding, Finished, aggregates
+from hrm.study.results import Result
 from hrm.study.schema import MEASURES
 from hrm.study.statistics import EPOCHS, Interval, measured
 
+_WHOSE = ["row", "seed"]
 _INTERVAL = ["mean", "low", "high", "seeds"]
+
+Table = tuple[list[str], list[list[Any]]]
+"""Titles, and rows of cells."""
 
 
 def write_csv_files(folder: Path, study: Study, finished: Finished, findings: list[Finding]):
@@ -24,7 +30,22 @@ def write_csv_files(folder: Path, study: Study, finished: Finished, findings: li
         OSError: if the folder cannot be written.
     """
     results = [by_seed[seed] for by_seed in finished.rows.values() for seed in sorted(by_seed)]
-    whose = ["row", "seed"]
+    contents = {
+        "runs": _runs(study, results),
+        "epochs": _epochs(results),
+        "refinement": _refinement(results),
+        "rows": _rows(study, finished),
+        "aggregates": _aggregates(study, finished),
+        "hypotheses": _hypotheses(findings),
+    }
+    files = []
+    for name, (header, rows) in contents.items():
+        files.append(folder / f"{name}.csv")
+        write_atomic(files[-1], _csv([header, *rows]))
+    return files
+
+
+def _runs(study: Study, results: list[Result]) -> Table:
     facts = [
         "parameters",
         "training_operations",
@@ -33,66 +54,55 @@ def write_csv_files(folder: Path, study: Study, finished: Finished, findings: li
         "kernels",
         "best_epoch",
     ]
-    contents = {
-        "runs": (
-            [*whose, *study.axes, *facts, *MEASURES],
-            [
-                [r["row"], r["seed"], *_values(study, r["row"]), *_facts(r)]
-                + [measured(r, measure) for measure in MEASURES]
-                for r in results
-            ],
-        ),
-        "epochs": (
-            [*whose, *results[0]["epochs"][0]],
-            [[r["row"], r["seed"], *epoch.values()] for r in results for epoch in r["epochs"]],
-        ),
-        "refinement": (
-            [*whose, "segments", *results[0]["test"]],
-            [
-                [r["row"], r["seed"], count, *figures]
-                for r in results
-                for count, figures in enumerate(zip(*r["test"].values(), strict=True), start=1)
-            ],
-        ),
-        "rows": (
-            ["row", *study.axes, "epochs", "measure", *_INTERVAL],
-            [
-                [row, *_values(study, row), epochs, measure, *_cells(figure)]
-                for row in finished.rows
-                for epochs, measure in _selections()
-                for figure in [finished.figure(row, measure, epochs)]
-            ],
-        ),
-        "aggregates": (
-            ["axis", "value", "epochs", "measure", *_INTERVAL],
-            [
-                [a.axis, a.value, epochs, measure, *_cells(average)]
-                for a in aggregates(study)
-                for epochs, measure in _selections()
-                for average in [finished.average(a.rows, measure, epochs)]
-            ],
-        ),
-        "hypotheses": (
-            ["hypothesis", "measure", "expect", "epochs", "verdict", *_INTERVAL],
-            [
-                [
-                    f.hypothesis.name,
-                    f.hypothesis.measure,
-                    f.hypothesis.expect or "",
-                    epochs,
-                    verdict,
-                ]
-                + (_cells(f.differences[epochs]) if f.differences else [])
-                for f in findings
-                for epochs, verdict in f.verdicts.items()
-            ],
-        ),
-    }
-    files = []
-    for name, (header, rows) in contents.items():
-        files.append(folder / f"{name}.csv")
-        write_atomic(files[-1], _csv([header, *rows]))
-    return files
+    rows = [
+        [r["row"], r["seed"], *_values(study, r["row"]), *_facts(r)]
+        + [measured(r, measure) for measure in MEASURES]
+        for r in results
+    ]
+    return [*_WHOSE, *study.axes, *facts, *MEASURES], rows
+
+
+def _epochs(results: list[Result]) -> Table:
+    rows = [[r["row"], r["seed"], *epoch.values()] for r in results for epoch in r["epochs"]]
+    return [*_WHOSE, *results[0]["epochs"][0]], rows
+
+
+def _refinement(results: list[Result]) -> Table:
+    rows = [
+        [r["row"], r["seed"], count, *figures]
+        for r in results
+        for count, figures in enumerate(zip(*r["test"].values(), strict=True), start=1)
+    ]
+    return [*_WHOSE, "segments", *results[0]["test"]], rows
+
+
+def _rows(study: Study, finished: Finished) -> Table:
+    rows = [
+        [row, *_values(study, row), epochs, measure, *_cells(figure)]
+        for row in finished.rows
+        for epochs, measure in _selections()
+        for figure in [finished.figure(row, measure, epochs)]
+    ]
+    return ["row", *study.axes, "epochs", "measure", *_INTERVAL], rows
+
+
+def _aggregates(study: Study, finished: Finished) -> Table:
+    rows = [
+        [a.axis, a.value, epochs, measure, *_cells(finished.average(a.rows, measure, epochs))]
+        for a in aggregates(study)
+        for epochs, measure in _selections()
+    ]
+    return ["axis", "value", "epochs", "measure", *_INTERVAL], rows
+
+
+def _hypotheses(findings: list[Finding]) -> Table:
+    rows = [
+        [f.hypothesis.name, f.hypothesis.measure, f.hypothesis.expect or "", epochs, verdict]
+        + (_cells(f.differences[epochs]) if f.differences else [])
+        for f in findings
+        for epochs, verdict in f.verdicts.items()
+    ]
+    return ["hypothesis", "measure", "expect", "epochs", "verdict", *_INTERVAL], rows
 
 
 def _values(study: Study, row: str) -> list[str]:

@@ -48,6 +48,7 @@ def segments() -> list[dict[str, Any]]:
             mine, theirs = (
                 _segment(case, whose, mode, dropout, batch) for whose in ("ours", "textbook")
             )
+            bf16 = _segment(case, "bf16", mode, dropout, batch) if mode == "train" else None
             ideal = mine["ideal"]
             per_board = mine["seconds"] / mine["boards"]
             flops = ideal["linear_flops"] + ideal["attention_flops"]
@@ -63,6 +64,7 @@ def segments() -> list[dict[str, Any]]:
                     "of_peak": (ideal["linear"] + ideal["attention"]) / per_board,
                     "attention_share": ideal["attention"] / (ideal["linear"] + ideal["attention"]),
                     "textbook_ratio": theirs["seconds"] / theirs["boards"] / per_board,
+                    "bf16_ratio": theirs["seconds"] / bf16["seconds"] if bf16 else None,
                     "memory_mb": mine["memory_mb"],
                     "textbook_memory_mb": theirs["memory_mb"],
                     "kernels": mine["kernels"],
@@ -101,7 +103,10 @@ def solving() -> dict[str, float]:
 
     ideal = ideal_seconds(model.config, 10, training=False)
     one = best_seconds(lambda: list(solve_all(boards[:1], model)), seconds=0.2)
-    many = best_seconds(lambda: list(solve_all(boards, model)), repeats=3) / len(boards)
+    many, until_solved = (
+        best_seconds(lambda u=u: list(solve_all(boards, model, until=u)), repeats=3) / len(boards)
+        for u in ("fixed", "solved")
+    )
     textbook_one = best_seconds(lambda: plainly(boards[:1]), seconds=0.2)
     textbook_many = min(
         best_seconds(lambda n=n: plainly(boards[:n]), repeats=3) / n for n in (16, 64, 256)
@@ -113,6 +118,7 @@ def solving() -> dict[str, float]:
         "one_board_products_alone_ms": _one_board_ideal(model) * 1000,
         "one_board_textbook_ms": textbook_one * 1000,
         "boards_per_second": 1 / many,
+        "boards_per_second_until_solved": 1 / until_solved,
         "boards_per_second_products_alone": 1 / segment_cnt / sum(
             ideal[kind] for kind in ("linear", "attention")
         ),
@@ -168,7 +174,7 @@ def show(results: dict[str, Any]) -> None:
     """Print everything as tables."""
     table = Table(title=results["machine"], title_justify="left")
     titles = ("case", "mode", "dropout", "batch", "ms/board", "GFLOP/s", "peak", "of peak",
-              "attention", "× textbook", "MB", "textbook MB")  # fmt: skip
+              "attention", "× textbook", "in bf16", "MB", "textbook MB")  # fmt: skip
     for title in titles:
         table.add_column(title, justify="left" if title in ("case", "mode") else "right")
     for row in results["segments"]:
@@ -176,7 +182,8 @@ def show(results: dict[str, Any]) -> None:
             row["case"], row["mode"], f"{row['sdpa_dropout']}", f"{row['batch']}",
             f"{row['ms_per_board']:.1f}", f"{row['gflops']:.0f}", f"{row['peak_gflops']:.0f}",
             f"{row['of_peak']:.0%}", f"{row['attention_share']:.0%}",
-            f"{row['textbook_ratio']:.2f}", f"{row['memory_mb']:.0f}",
+            f"{row['textbook_ratio']:.2f}",
+            f"{row['bf16_ratio']:.2f}" if row["bf16_ratio"] else "", f"{row['memory_mb']:.0f}",
             f"{row['textbook_memory_mb']:.0f}",
         )  # fmt: skip
     console.print(table)

@@ -1,6 +1,6 @@
-"""Time and memory of one training or evaluation segment, ours or the textbook's.
+"""Time and memory of one training or evaluation segment, ours (also in bf16) or the textbook's.
 
-    python benchmarks/segments.py CASE ours|textbook train|evaluate SDPA_DROPOUT BATCH
+    python benchmarks/segments.py CASE ours|bf16|textbook train|evaluate SDPA_DROPOUT BATCH
 
 Prints one JSON object; `bench.py` runs it in a process of its own for each row of its table, so
 that peak memory is that row's alone.
@@ -37,12 +37,13 @@ CASES: dict[str, RunConfig] = {
 SECONDS = 5.0
 
 
-def configured(case: str, sdpa_dropout: float, batch_size: int) -> RunConfig:
+def configured(case: str, sdpa_dropout: float, batch_size: int, precision: str) -> RunConfig:
     """The case with one segment to a batch and everything resolved."""
     config = CASES[case].derive(
         model__sdpa_dropout=sdpa_dropout,
         train__batch_size=batch_size or CASES[case].train.batch_size,
         train__train_segment_cnt=1,
+        train__precision=precision,
     )
     return distributed.resolve(config)
 
@@ -85,12 +86,12 @@ def textbook(config: RunConfig, tokens: Tensor, targets: Tensor, training: bool)
 
 def measure(case: str, whose: str, mode: str, sdpa_dropout: float, batch_size: int) -> dict:
     """Best seconds of a segment, peak memory in MB, and a board's products alone (`peak.py`)."""
-    config = configured(case, sdpa_dropout, batch_size)
+    config = configured(case, sdpa_dropout, batch_size, "bf16" if whose == "bf16" else "fp32")
     torch.set_num_threads(config.train.threads)
     torch.manual_seed(0)
     boards = generate(config.task.board_size, 0.3, config.train.batch_size, 0)
     tokens, targets = (to_tokens(b, torch.device("cpu")) for b in (boards, label(boards)))
-    make = {"ours": ours, "textbook": textbook}[whose]
+    make = textbook if whose == "textbook" else ours
     run = make(config, tokens, targets, mode == "train")
     run()
     times, until = [], time.perf_counter() + SECONDS

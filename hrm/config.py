@@ -287,10 +287,11 @@ class TrainConfig(Section):
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to compute; auto: CUDA, else MPS, else CPU."""
     precision: Literal["fp32", "bf16"] = "fp32"
-    """Arithmetic: float32, or bfloat16 autocast."""
+    """Arithmetic: float32, or bfloat16 autocast, which is faster on processors that have it in
+    hardware and slower on others."""
     kernels: Literal["auto", "fused", "plain"] = "auto"
     """What computes between the matrix products: plain PyTorch, or fused kernels of the same
-    mathematics (fp32 on CPU, Linux and a C compiler needed); auto: fused where they can be had."""
+    mathematics (on CPU; Linux and a C compiler needed); auto: fused where they can be had."""
     compile: bool = False
     """Compile the model with torch.compile (needs a C++ compiler on CPU)."""
 

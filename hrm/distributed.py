@@ -89,7 +89,8 @@ def resolve(config: RunConfig) -> RunConfig:
     device = pick_device(train.device)
     _require_compiler(train, device)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    fitting = boards_at_a_time(device, config.task.board_size)
+    # In bf16, most of what a segment leaves behind takes half the room.
+    fitting = boards_at_a_time(device, config.task.board_size) * (1 + (train.precision == "bf16"))
     micro_batch = train.micro_batch or (fitting if device.type == "cpu" else train.batch_size)
     choices = {
         "device": device.type,
@@ -116,12 +117,12 @@ def _require_compiler(train: TrainConfig, device: torch.device) -> None:
 
 def _pick_kernels(train: TrainConfig, device: torch.device) -> str:
     """Fused kernels where they apply and can be had, unless others are asked for."""
-    apply = device.type == "cpu" and train.precision == "fp32" and not train.compile
+    apply = device.type == "cpu" and not train.compile
     if train.kernels == "auto":
         return "fused" if apply and kernels.available() else "plain"
     if train.kernels == "fused" and not apply:
         raise ValueError(
-            "train.kernels: fused ones are for fp32 on CPU without compile; use auto or plain"
+            "train.kernels: fused ones are for CPUs, without compile; use auto or plain"
         )
     if train.kernels == "fused" and not kernels.available():
         raise ValueError(

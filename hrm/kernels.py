@@ -1,4 +1,5 @@
-"""Fused steps between a block's matrix products, for float32 on CPUs: `kernels.c`, compiled once.
+"""Fused steps between a block's matrix products, on CPUs: `kernels.c`, compiled once for float32
+and, where autocast makes the products bfloat16, once for that.
 
 Each function here has the same mathematics as the plain PyTorch beside its call in `layers.py` and
 `hrm.py`, in fewer passes over memory. They need Linux and a C compiler; without one, everything
@@ -28,6 +29,7 @@ from torch.autograd.function import once_differentiable
 _SOURCE = Path(__file__).with_suffix(".c")
 _COMPILERS = ("cc", "gcc", "clang")
 _COMPILE = ("-O3", "-march=native", "-ffast-math", "-fopenmp", "-fPIC", "-c")
+_OPTIONS = {torch.float32: _COMPILE, torch.bfloat16: (*_COMPILE, "-DBF16")}
 # Linked without -ffast-math, which would change how the whole process treats tiny numbers.
 _LINK = ("-shared",)
 
@@ -38,10 +40,9 @@ _enabled = True
 _boards: Tensor | None = None
 
 
-@functools.cache
-def available() -> bool:
-    """Whether this machine has, or can compile, the fused kernels."""
-    return _library() is not None
+def available(dtype: torch.dtype = torch.float32) -> bool:
+    """Whether this machine has, or can compile, the fused kernels for products of that type."""
+    return _library(dtype) is not None
 
 
 @contextlib.contextmanager
@@ -61,10 +62,16 @@ def apply_to(x: Tensor) -> bool:
         _enabled
         and x.device.type == "cpu"
         and x.dtype == torch.float32
-        and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()
-        and available()
+        and _product_dtype() in _OPTIONS
+        and available(_product_dtype())
     )
+
+
+def _product_dtype() -> torch.dtype:
+    """What matrix products of float32 tensors are computed in."""
+    autocast = torch.is_autocast_enabled("cpu")
+    return torch.get_autocast_dtype("cpu") if autocast else torch.float32
 
 
 def seed_dropout(seed: int, boards: Tensor) -> None:
@@ -168,9 +175,10 @@ class _AddNorm(Function):
         rows = x.numel() // width
         normed = torch.empty_like(x) if keep_for_backward else None
         inverse = x.new_empty(rows) if keep_for_backward else None
-        _call("add_norm", rows, cells, width, x, y, weight, eps, dropout, out, normed, inverse)
+        numbers = (rows, cells, width)
+        _call(y.dtype, "add_norm", *numbers, x, y, weight, eps, dropout, out, normed, inverse)
         ctx.save_for_backward(normed, inverse, weight)
-        ctx.dropout = dropout
+        ctx.dropout, ctx.dtype = dropout, y.dtype
         return out
 
     @staticmethod
@@ -180,23 +188,25 @@ class _AddNorm(Function):
         dout = dout.contiguous()
         cells, width = dout.shape[-2:]
         dx = torch.empty_like(dout)
-        dy = torch.empty_like(dout) if ctx.dropout.probability else dx
+        same = ctx.dtype == dout.dtype and not ctx.dropout.probability
+        dy = None if same else torch.empty_like(dout, dtype=ctx.dtype)
         parts = None if weight is None else dout.new_empty(torch.get_num_threads(), width)
         rows = dout.numel() // width
         _call(
-            "add_norm_backward", rows, cells, width, dout, normed, inverse, weight, ctx.dropout,
-            dx, dy, parts,
+            ctx.dtype, "add_norm_backward", rows, cells, width, dout, normed, inverse, weight,
+            ctx.dropout, dx, dy, parts,
         )  # fmt: skip
-        return dx, dy, None if parts is None else parts.sum(0), None, None, None
+        return dx, dx if same else dy, None if parts is None else parts.sum(0), None, None, None
 
 
 class _SwiGLU(Function):
     @staticmethod
     def forward(ctx: Any, gate_up, down):
         gate_up = gate_up.contiguous()
+        ctx.dtype, down = down.dtype, down.to(gate_up.dtype)
         ctx.save_for_backward(gate_up, down)
         hidden = _hidden(gate_up)
-        _call("swiglu", *_sizes(gate_up), hidden.stride(-2), gate_up, hidden)
+        _call(gate_up.dtype, "swiglu", *_sizes(gate_up), hidden.stride(-2), gate_up, hidden)
         return F.linear(hidden, down)
 
     @staticmethod
@@ -206,11 +216,11 @@ class _SwiGLU(Function):
         # Computed again rather than kept: cheaper than the way to memory and back.
         hidden, dgate_up = _hidden(gate_up), torch.empty_like(gate_up)
         dhidden = dout @ down
-        stride = hidden.stride(-2)
-        _call("swiglu_backward", *_sizes(gate_up), stride, gate_up, dhidden, dgate_up, hidden)
+        sizes = (*_sizes(gate_up), hidden.stride(-2))
+        _call(gate_up.dtype, "swiglu_backward", *sizes, gate_up, dhidden, dgate_up, hidden)
         # The transpose of the usual product, which is slower for widths that are odd.
         ddown = (hidden.flatten(0, -2).t() @ dout.flatten(0, -2)).t()
-        return dgate_up, ddown
+        return dgate_up, ddown.to(ctx.dtype)
 
 
 def _sizes(gate_up: Tensor) -> tuple[int, int]:
@@ -233,10 +243,10 @@ class _Attention(Function):
         ctx.shape, ctx.dropout = shape, dropout
         ctx.angles, ctx.scale = (cosine, sine), (width // head_cnt) ** -0.5
         q, k, v = qkv.new_empty(3, boards * head_cnt, cells, width // head_cnt)
-        _call("split_heads", *shape, qkv, cosine, sine, ctx.scale, q, k, v)
+        _call(qkv.dtype, "split_heads", *shape, qkv, cosine, sine, ctx.scale, q, k, v)
         weights = torch.bmm(q, k.transpose(1, 2))
         kept = torch.empty_like(weights) if dropout.probability else weights
-        _call("softmax", boards, head_cnt * cells, cells, weights, dropout, kept)
+        _call(qkv.dtype, "softmax", boards, head_cnt * cells, cells, weights, dropout, kept)
         out = _merge(torch.bmm(kept, v), boards)
         if keep_for_backward:
             ctx.save_for_backward(q, k, v, weights)
@@ -251,16 +261,17 @@ class _Attention(Function):
         kept = weights
         if ctx.dropout.probability:
             kept = torch.empty_like(weights)
-            _call("keep", weights.numel(), weights, ctx.dropout.scale, kept)
+            _call(dout.dtype, "keep", weights.numel(), weights, ctx.dropout.scale, kept)
         dv = torch.bmm(kept.transpose(1, 2), dmixed)
         # Done with; its memory is still in the cache.
         scratch = kept if ctx.dropout.probability else torch.empty_like(weights)
         dscores = torch.bmm(dmixed, v.transpose(1, 2), out=scratch)
         rows = boards * head_cnt * cells
-        _call("softmax_backward", rows, cells, weights, ctx.dropout.scale, dscores)
+        _call(dout.dtype, "softmax_backward", rows, cells, weights, ctx.dropout.scale, dscores)
         dq, dk = torch.bmm(dscores, k), torch.bmm(dscores.transpose(1, 2), q)
         dqkv = dout.new_empty(boards, cells, 3 * head_cnt * head_width)
-        _call("split_heads_backward", *ctx.shape, dq, dk, dv, *ctx.angles, ctx.scale, dqkv)
+        heads = (dq, dk, dv, *ctx.angles, ctx.scale)
+        _call(dout.dtype, "split_heads_backward", *ctx.shape, *heads, dqkv)
         return dqkv, None, None, None, None, None
 
 
@@ -269,9 +280,9 @@ def _merge(mixed: Tensor, boards: int) -> Tensor:
     return mixed.view(boards, -1, *mixed.shape[1:]).transpose(1, 2).flatten(2)
 
 
-def _call(name: str, *arguments: Any) -> None:
-    """Run a kernel: tensors as pointers, None as null, numbers as they are, then the threads."""
-    library = _library()
+def _call(dtype: torch.dtype, name: str, *arguments: Any) -> None:
+    """Run the kernel for products of that type: tensors as pointers, None as null, then threads."""
+    library = _library(dtype)
     assert library
     getattr(library, name)(*map(_as_c, arguments), torch.get_num_threads())
 
@@ -287,19 +298,19 @@ def _as_c(value: Any) -> Any:
 
 
 @functools.cache
-def _library() -> ctypes.CDLL | None:
-    """The compiled kernels, from the cache or made now; None where that is impossible."""
+def _library(dtype: torch.dtype) -> ctypes.CDLL | None:
+    """The kernels for products of that type, from the cache or compiled now; None: impossible."""
     compiler = next(filter(None, map(shutil.which, _COMPILERS)), None)
     openmp = sorted((Path(torch.__file__).parent / "lib").glob("libgomp*.so*"))
     if sys.platform != "linux" or compiler is None or not openmp:
         return None
     try:
-        return ctypes.CDLL(str(_build(compiler, openmp[0])))
+        return ctypes.CDLL(str(_build(compiler, _OPTIONS[dtype], openmp[0])))
     except (OSError, subprocess.CalledProcessError):
         return None
 
 
-def _build(compiler: str, openmp: Path) -> Path:
+def _build(compiler: str, options: tuple[str, ...], openmp: Path) -> Path:
     """Compile into the user's cache, under a name that says for what and with what.
 
     Raises:
@@ -307,7 +318,7 @@ def _build(compiler: str, openmp: Path) -> Path:
         CalledProcessError: if the compiler refuses.
     """
     version = subprocess.run([compiler, "--version"], capture_output=True, check=True).stdout
-    made_of = (_SOURCE.read_bytes(), version, repr(_COMPILE).encode(), _processor())
+    made_of = (_SOURCE.read_bytes(), version, repr(options).encode(), _processor())
     name = hashlib.sha256(b"\0".join(made_of)).hexdigest()[:16]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hrm"
     target = cache / f"kernels-{name}.so"
@@ -317,7 +328,7 @@ def _build(compiler: str, openmp: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=cache) as folder:
         compiled, linked = Path(folder) / "kernels.o", Path(folder) / "kernels.so"
         for words in (
-            [*_COMPILE, str(_SOURCE), "-o", str(compiled)],
+            [*options, str(_SOURCE), "-o", str(compiled)],
             # PyTorch's own OpenMP: a second one would fight it for the cores.
             [*_LINK, str(compiled), str(openmp), "-lm", "-o", str(linked)],
         ):

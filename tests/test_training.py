@@ -8,7 +8,7 @@ import pytest
 import reference
 import torch
 
-from hrm import distributed
+from hrm import distributed, kernels
 from hrm.config import RunConfig
 from hrm.data import load_dataset
 from hrm.errors import Diverged
@@ -359,15 +359,16 @@ def test_bf16_autocast_trains(tmp_path):
     assert trainer.model.head.weight.dtype == torch.float32
 
 
+@pytest.mark.parametrize("fused", [True, False])
 @pytest.mark.parametrize("horizon", ["one_step", "full"])
-def test_bf16_gradients_are_those_of_fp32_up_to_rounding(horizon):
+def test_bf16_gradients_are_those_of_fp32_up_to_rounding(horizon, fused):
     gradients = []
     for precision in ("fp32", "bf16"):
         config = tiny(train__precision=precision, model__grad_horizon=horizon)
         torch.manual_seed(0)
         model = HRM(config.model, 4)
         tokens = torch.randint(0, 5, (8, 16))
-        with distributed.autocast(config.train):
+        with distributed.autocast(config.train), kernels.use(fused):
             # Or steps without gradient would leave weights in it that get none (torch < 2.11).
             assert precision == "fp32" or not torch.is_autocast_cache_enabled()
             _, logits = model(model.initial_state(8), tokens)

@@ -1,6 +1,6 @@
 """The whole state of a training run in one file, replaced atomically, with the one before kept.
 
-`checkpoints/last/training.safetensors` holds the weights, their moving average, the optimizer's
+`checkpoints/last/training.safetensors` holds the weights, their moving average, the optimizers'
 state and, as JSON in its header, the position in the data, the metrics so far and the resolved
 config. One file cannot disagree with itself, and its checksum tells damage. Random states need no
 saving: every random number is a function of the seed and the position.
@@ -13,12 +13,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from hrm import tensors
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 CURRENT, PREVIOUS = "training.safetensors", "training.previous.safetensors"
 _NEW = f"{CURRENT}.new"
 
@@ -48,7 +48,7 @@ def save(
     identity: dict[str, Any],
     progress: Progress,
     models: Mapping[str, nn.Module],
-    optimizer: torch.optim.Optimizer,
+    optimizers: Mapping[str, Optimizer],
 ) -> None:
     """Write the training state to `folder`; the state before stays beside it.
 
@@ -57,7 +57,7 @@ def save(
         identity: what the run is (its resolved config, the hashes of its boards).
         progress: position and metrics.
         models: modules by name.
-        optimizer: of the first module's parameters.
+        optimizers: by name, of one parameter group each.
 
     Raises:
         OSError: if it cannot be written; the old state is then still there.
@@ -67,8 +67,9 @@ def save(
         for name, model in models.items()
         for key, tensor in model.state_dict().items()
     }
-    for index, state in optimizer.state_dict()["state"].items():
-        named |= {f"optimizer/{index}/{key}": tensor for key, tensor in state.items()}
+    for name, optimizer in optimizers.items():
+        for index, state in optimizer.state_dict()["state"].items():
+            named |= {f"{name}/{index}/{key}": tensor for key, tensor in state.items()}
     content = {"format_version": FORMAT_VERSION, **identity, "progress": asdict(progress)}
     current = folder / CURRENT
     new = folder / _NEW
@@ -89,8 +90,8 @@ class Checkpoint:
     passed_over: list[str]
     """A line for each damaged file that would have been newer."""
 
-    def restore(self, models: Mapping[str, nn.Module], optimizer: torch.optim.Optimizer) -> None:
-        """Put the state into the models and the optimizer.
+    def restore(self, models: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer]) -> None:
+        """Put the state into the models and the optimizers.
 
         Raises:
             ValueError: if it is not a state of such models.
@@ -98,7 +99,8 @@ class Checkpoint:
         try:
             for name, model in models.items():
                 model.load_state_dict(_below(self.named, name))
-            _restore_optimizer(optimizer, _below(self.named, "optimizer"))
+            for name, optimizer in optimizers.items():
+                _restore_optimizer(optimizer, _below(self.named, name))
         except (RuntimeError, ValueError, KeyError) as error:
             raise ValueError(f"the checkpoint is of another model: {error}") from None
 
@@ -156,14 +158,16 @@ def _below(named: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {key.removeprefix(start): t for key, t in named.items() if key.startswith(start)}
 
 
-def _restore_optimizer(optimizer: torch.optim.Optimizer, named: dict[str, Tensor]) -> None:
+def _restore_optimizer(optimizer: Optimizer, named: dict[str, Tensor]) -> None:
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in named.items():
         index, _, name = key.partition("/")
         state.setdefault(int(index), {})[name] = tensor
     parameters = optimizer.param_groups[0]["params"]
     for index, values in state.items():
-        if not 0 <= index < len(parameters) or values["exp_avg"].shape != parameters[index].shape:
+        # Counters have no axes; all else is of the parameter's shape.
+        shapes = {tensor.shape for tensor in values.values() if tensor.ndim}
+        if not 0 <= index < len(parameters) or shapes != {parameters[index].shape}:
             raise ValueError(f"optimizer state {index} does not fit its parameter")
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})

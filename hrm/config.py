@@ -255,10 +255,12 @@ class TrainConfig(Section):
     """Passes over the training boards."""
     batch_size: Count = 64
     """Boards a batch; the last, smaller batch of an epoch is kept."""
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """AdamW for every parameter, or Muon for the matrices of the blocks (needs PyTorch 2.9)."""
     lr: Annotated[float, Field(gt=0, le=10)] = 3e-4
-    """AdamW learning rate; the peak, with warm-up or a schedule."""
+    """Learning rate; the peak, with warm-up or a schedule."""
     weight_decay: Annotated[float, Field(ge=0, le=10)] = 0.01
-    """AdamW weight decay, on every parameter."""
+    """Weight decay, on every parameter."""
     grad_clip: Annotated[float, Field(ge=0)] = 0.0
     """Largest norm of the gradient; 0: no clipping."""
     warmup_steps: Annotated[int, Field(ge=0)] = 0

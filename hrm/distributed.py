@@ -17,6 +17,7 @@ from torch import Tensor
 
 from hrm import kernels
 from hrm.config import RunConfig, TrainConfig
+from hrm.optimizers import require_optimizer
 
 CELLS_AT_A_TIME = 1600
 """On CPU: what a block makes of so many cells just fits the cache."""
@@ -83,11 +84,12 @@ def resolve(config: RunConfig) -> RunConfig:
     """Replace every "choose for me" by a choice, once, so that a resumed run makes the same one.
 
     Raises:
-        ValueError: if the device, the compiler or the kernels that it asks for are not there.
+        ValueError: if the device, compiler, optimizer or kernels that it asks for are not there.
     """
     train = config.train
     device = pick_device(train.device)
     _require_compiler(train, device)
+    require_optimizer(train)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     # In bf16, most of what a segment leaves behind takes half the room.
     fitting = boards_at_a_time(device, config.task.board_size) * (1 + (train.precision == "bf16"))

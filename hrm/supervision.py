@@ -1,7 +1,7 @@
 """Deep supervision: every segment of thought is graded, and learned from at once.
 
 For each batch the state starts anew; then, for each of `train_segment_cnt` segments: think, mean
-cross-entropy over all cells, backward, one AdamW update, and the state is cut from the graph.
+cross-entropy over all cells, backward, one update, and the state is cut from the graph.
 """
 
 import copy
@@ -18,13 +18,14 @@ from hrm.data import content_hash
 from hrm.errors import Diverged
 from hrm.evaluation import cross_entropy, to_boards
 from hrm.hrm import HRM, State
+from hrm.optimizers import make_optimizers
 
 # What a random stream is for; `data.py` has its own, see there.
 _DROPOUT = 5
 
 
 class Learner:
-    """A model, its optimizer and, if asked for, the moving average of its weights.
+    """A model, its optimizers and, if asked for, the moving average of its weights.
 
     Args:
         config: resolved (see `distributed.resolve`).
@@ -36,12 +37,7 @@ class Learner:
         self.config, self.model, self.update_cnt = config, model, update_cnt
         self.average = copy.deepcopy(model) if config.ema else model
         self._segment = _compiled(model) if config.compile else model
-        self.optimizer = torch.optim.AdamW(
-            [p for p in model.parameters() if p.requires_grad],
-            lr=config.lr,
-            weight_decay=config.weight_decay,
-            fused=True,
-        )
+        self.optimizers = make_optimizers(config, model)
 
     def learn(self, tokens: Tensor, targets: Tensor, updates: int) -> float:
         """One batch: `train_segment_cnt` segments, an update after each.
@@ -109,9 +105,10 @@ class Learner:
         distributed.sum_gradients(self.model.parameters())
         if self.config.grad_clip:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.grad_clip)
-        self.optimizer.param_groups[0]["lr"] = self.learning_rate(update)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
+        for optimizer in self.optimizers.values():
+            optimizer.param_groups[0]["lr"] = self.learning_rate(update)
+            optimizer.step()
+            optimizer.zero_grad()
         if self.config.ema:
             self._move_average(update + 1)
 

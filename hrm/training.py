@@ -92,7 +92,7 @@ class Trainer:
         checkpoint = checkpoints.read(self.folder / "checkpoints" / "last")
         if not accept_changes:
             runs.require_same(self.folder, checkpoint.identity, self._identity())
-        checkpoint.restore(self._models(), self.learner.optimizer)
+        checkpoint.restore(self._models(), self.learner.optimizers)
         self.progress = checkpoint.progress
         distributed.wait_for_all()  # they read what is written now
         # All that stands in the folder is written anew, whatever became of it since.
@@ -128,8 +128,8 @@ class Trainer:
         """
         self._require_finite_weights()
         if distributed.is_main():
-            last, optimizer = self.folder / "checkpoints" / "last", self.learner.optimizer
-            checkpoints.save(last, self._identity(), self.progress, self._models(), optimizer)
+            last, optimizers = self.folder / "checkpoints" / "last", self.learner.optimizers
+            checkpoints.save(last, self._identity(), self.progress, self._models(), optimizers)
             self._write_model("last", self.learner.average)
         self._saved_at = time.monotonic()
 

@@ -131,8 +131,8 @@ def test_what_follows_from_the_checkpoint_is_mended(finished):
 
 
 def test_a_checkpoint_of_another_version_is_refused(finished, monkeypatch):
-    monkeypatch.setattr(checkpoints, "FORMAT_VERSION", 2)
-    with pytest.raises(ValueError, match="written in format 1, but this version of hrm reads 2"):
+    monkeypatch.setattr(checkpoints, "FORMAT_VERSION", 3)
+    with pytest.raises(ValueError, match="written in format 2, but this version of hrm reads 3"):
         resumed(finished)
 
 

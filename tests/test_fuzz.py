@@ -82,7 +82,7 @@ def read_checkpoint(folder: Path) -> None:
     config = tiny()
     model = HRM(config.model, config.task.board_size)
     optimizer = torch.optim.AdamW(model.parameters())
-    checkpoint.restore({"model": model, "best": model}, optimizer)
+    checkpoint.restore({"model": model, "best": model}, {"adamw": optimizer})
 
 
 KINDS: dict[str, tuple[str, Callable[[Path], object], list[str]]] = {

@@ -164,6 +164,21 @@ def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(stop_after, unint
 MIXED = {"task__board_sizes": [3, 4, 5], "model__rope_2d": True, "model__local_mixing": True}
 
 
+def test_a_run_with_muon_in_bf16_resumes(tmp_path):
+    config = tiny(**RICH, train__optimizer="muon", train__precision="bf16")
+    trainer_of(config, tmp_path / "whole").run()
+    for stop_after in (2, 5):
+        questions = iter(range(1, 1000))
+        folder = tmp_path / str(stop_after)
+        with pytest.raises(KeyboardInterrupt):
+            trainer_of(config, folder, should_stop=lambda q=questions, s=stop_after: next(q) == s)\
+                .run()  # fmt: skip
+        resumed = trainer_of(config, folder)
+        resumed.resume()
+        resumed.run()
+        assert digest(folder) == digest(tmp_path / "whole")
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_run_on_mixed_sizes_is_reproducible_and_resumes(stream, tmp_path):
     config = tiny(**MIXED, task__stream=stream, train__epoch_cnt=2, train__batch_size=5)

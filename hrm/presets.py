@@ -31,6 +31,21 @@ _DEMO = _SPECIFICATION.derive(
     train__ema=0.999,
 )
 
+# Of short segments rather than long ones: as many updates of the state, more of the weights.
+_RECORD = _DEMO.derive(
+    task__board_size=20,
+    task__stream=False,
+    task__train_count=2000,
+    task__augment=True,
+    model__H_cycle_cnt=3,
+    model__infer_segment_cnt=8,
+    train__batch_size=16,
+    train__micro_batch=16,
+    train__train_segment_cnt=4,
+    train__optimizer="muon",
+    train__precision="bf16",
+)
+
 _DEBUG = _DEMO.derive(
     task__board_size=5,
     task__stream=False,
@@ -51,6 +66,10 @@ PRESETS: dict[str, tuple[str, RunConfig]] = {
     "boardpath-10x10": ("the standard model: H/L, width 256, 10×10 boards", _SPECIFICATION),
     "boardpath-20x20": ("the same on 20×20 boards: the base of the ablation study", _ABLATION_BASE),
     "demo": ("the recipe of the bundled 10×10 model", _DEMO),
+    "record-20x20": (
+        "20×20 boards in about an hour, from 2,000 examples: docs/records.md",
+        _RECORD,
+    ),
     "debug": ("5×5 boards and a tiny model, done in seconds", _DEBUG),
 }
 """What each preset is for, and its config."""

@@ -274,6 +274,9 @@ class TrainConfig(Section):
     equal ones the earliest."""
     train_segment_cnt: Annotated[int, Field(ge=1, le=10_000)] = 2
     """Segments each batch is thought about in training, with an optimizer update after each."""
+    depth_curriculum: bool = False
+    """Begin with shallow segments: a third of `H_cycle_cnt` for the first 30 % of training, two
+    thirds until 60 %, then all."""
     seed: Seed = 0
     """Names the initial weights, the order of the boards and the dropout masks."""
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0

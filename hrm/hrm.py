@@ -194,6 +194,7 @@ class HRM(nn.Module, ModelHubMixin, library_name="hrm-lab", tags=["hrm", "reason
         state: State,
         tokens: Integer[Tensor, "B S"],
         on_update: OnUpdate | None = None,
+        H_cycle_cnt: int | None = None,
     ) -> tuple[State, Float[Tensor, "B S V"]]:
         """Think for one segment.
 
@@ -201,6 +202,7 @@ class HRM(nn.Module, ModelHubMixin, library_name="hrm-lab", tags=["hrm", "reason
             state: from `initial_state`, or from the segment before (detach it when training).
             tokens: the input boards' codes, flattened row by row; their number tells the size.
             on_update: called with the module's name and the state after each update.
+            H_cycle_cnt: of this segment; by default the config's.
 
         Returns:
             The state after the segment, and the logits that the head reads out of its zH.
@@ -211,8 +213,9 @@ class HRM(nn.Module, ModelHubMixin, library_name="hrm-lab", tags=["hrm", "reason
         """
         self._require_fit(state, tokens)
         x = self.embedding(tokens)
-        first_with_gradient = self.config.step_cnt - self.config.grad_step_cnt
-        for step in range(self.config.step_cnt):
+        step_cnt = (H_cycle_cnt or self.config.H_cycle_cnt) * self.config.L_cycle_cnt
+        first_with_gradient = step_cnt - self.config.grad_step_cnt
+        for step in range(step_cnt):
             with torch.set_grad_enabled(torch.is_grad_enabled() and step >= first_with_gradient):
                 state = self._step(step, state, x, on_update or _ignore)
         return state, self.head(state.zH)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from hrm.boards import VOCAB_SIZE
 from hrm.config import ModelConfig, RunConfig
+from hrm.curriculum import depths
 
 
 class Product(NamedTuple):
@@ -64,10 +65,20 @@ def training_flops(config: ModelConfig, board_size: int, batch_size: int = 1) ->
 def run_flops(config: RunConfig) -> int:
     """Operations of all training updates of a run; validation is not in them."""
     shown = config.train.train_segment_cnt * config.train.epoch_cnt
-    return sum(
-        sum(training_flops(config.model, part.board_size, part.train_count * shown).values())
-        for part in config.task.of_each_size()
-    )
+    total = 0.0
+    for share, cycles in depths(config):
+        model = _with_cycles(config.model, cycles)
+        for part in config.task.of_each_size():
+            flops = training_flops(model, part.board_size, part.train_count * shown)
+            total += share * sum(flops.values())
+    return round(total)
+
+
+def _with_cycles(config: ModelConfig, H_cycle_cnt: int) -> ModelConfig:
+    horizon = config.grad_horizon
+    if not isinstance(horizon, str):
+        horizon = min(horizon, H_cycle_cnt * config.L_cycle_cnt)
+    return config.model_copy(update={"H_cycle_cnt": H_cycle_cnt, "grad_horizon": horizon})
 
 
 def _updates(config: ModelConfig) -> dict[str, tuple[int, int]]:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from hrm import distributed, kernels
 from hrm.config import TrainConfig
+from hrm.curriculum import cycles_at
 from hrm.data import content_hash
 from hrm.errors import Diverged
 from hrm.evaluation import cross_entropy, to_boards
@@ -62,10 +63,11 @@ class Learner:
         total = 0.0
         for update in range(updates, updates + self.config.train_segment_cnt):
             seed, loss = _dropout_seed(self.config.seed, update), 0.0
+            cycles = self.cycles(update)
             for i, (numbers, x, y, share) in enumerate(parts):
                 with kernels.use(self.config.kernels == "fused"):
                     kernels.seed_dropout(seed, numbers)
-                    states[i], part_loss = self._backward(states[i], x, y, share)
+                    states[i], part_loss = self._backward(states[i], x, y, share, cycles)
                 loss += part_loss
             (loss,) = distributed.sum_numbers(loss)
             if not math.isfinite(loss):
@@ -86,6 +88,11 @@ class Learner:
         done = min(1.0, (update - config.warmup_steps) / after)
         return config.lr * (1 + math.cos(math.pi * done)) / 2
 
+    def cycles(self, update: int) -> int:
+        """H cycles of an update's segment, counted from 0."""
+        full = self.model.config.H_cycle_cnt
+        return cycles_at(update / self.update_cnt, full) if self.config.depth_curriculum else full
+
     def _own_parts(self, board_cnt: int) -> list[tuple[Tensor, float]]:
         """This process's micro-batches: numbers within the batch, and share of the batch's loss."""
         mine = torch.arange(distributed.rank(), board_cnt, distributed.world_size())
@@ -94,9 +101,11 @@ class Learner:
             return [(torch.tensor([0]), 0.0)]
         return [(part, len(part) / board_cnt) for part in mine.split(self.config.micro_batch)]
 
-    def _backward(self, state: State, x: Tensor, y: Tensor, share: float) -> tuple[State, float]:
+    def _backward(
+        self, state: State, x: Tensor, y: Tensor, share: float, cycles: int
+    ) -> tuple[State, float]:
         with distributed.autocast(self.config):
-            state, logits = self._segment(state, x)
+            state, logits = self._segment(state, x, H_cycle_cnt=cycles)
             loss = cross_entropy(logits, y) * share
         loss.backward()
         return state.detach(), loss.item()

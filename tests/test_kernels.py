@@ -86,7 +86,9 @@ def test_bf16_is_as_close_to_fp32_as_plain_pytorch_in_bf16(variant):
     gradients = {}
     for precision, kind in (("fp32", "plain"), ("bf16", "plain"), ("bf16", "fused")):
         trained = learner(kind == "fused", VARIANTS[variant], precision=precision)
-        state, _ = trained._backward(trained.model.initial_state(16), tokens, targets, 1.0)
+        cycles = trained.model.config.H_cycle_cnt
+        start = trained.model.initial_state(16)
+        state, _ = trained._backward(start, tokens, targets, 1.0, cycles)
         found = [p.grad.flatten() for p in trained.model.parameters() if p.grad is not None]
         assert all(g.dtype == torch.float32 for g in [state.zH, *found])
         gradients[precision, kind] = torch.cat([state.zH.flatten(), *found])

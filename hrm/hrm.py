@@ -41,7 +41,7 @@ Paper: Wang et al. 2025, Hierarchical Reasoning Model, arXiv 2506.21734.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -127,6 +127,18 @@ class State(NamedTuple):
     def of(self, boards: Bool[Tensor, "B"]) -> "State":  # noqa: F821
         """The state of some of the boards."""
         return State(self.zH[boards], None if self.zL is None else self.zL[boards])
+
+    def split(self, board_cnt: int) -> "list[State]":
+        """The states of so many boards at a time."""
+        zH = self.zH.split(board_cnt)
+        zL = [None] * len(zH) if self.zL is None else self.zL.split(board_cnt)
+        return [State(*parts) for parts in zip(zH, zL, strict=True)]
+
+    @staticmethod
+    def join(states: "Sequence[State]") -> "State":
+        """One state of all boards, in order."""
+        zL = [state.zL for state in states if state.zL is not None]
+        return State(torch.cat([state.zH for state in states]), torch.cat(zL) if zL else None)
 
 
 OnUpdate = Callable[[str, State], None]

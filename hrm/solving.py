@@ -20,11 +20,10 @@ from torch import Tensor
 from hrm import hub
 from hrm.board_text import LEGEND, format_board, parse_boards, rows_of
 from hrm.boards import END, FLOOR, PATH, START, WALL, Boards, Verdict, judge, label
-from hrm.distributed import boards_at_a_time
 from hrm.evaluation import to_boards, to_tokens
 from hrm.hrm import HRM, State
 from hrm.presets import DEFAULT_MODEL
-from hrm.thinking import Thinking, plan, think
+from hrm.thinking import Thinking, boards_together, plan, think
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +155,7 @@ def solve_all(
     for index, board in enumerate(boards):
         if index not in solved:
             # All boards of its size before this one are solved, so these are the next ones.
-            count = batch_size or boards_at_a_time(device, len(board))
+            count = batch_size or boards_together(device, len(board))
             batch = same_size[len(board)][:count]
             del same_size[len(board)][:count]
             stacked = np.stack([boards[i] for i in batch])
@@ -196,7 +195,9 @@ def _solve_batch(boards: Boards, model: HRM, thinking: Thinking) -> Iterator[Sol
     began = time.perf_counter()
     thoughts = think(model, boards, thinking)
     seconds = (time.perf_counter() - began) / len(boards)
-    for i, verdict in enumerate(judge(boards, thoughts.answers)):
+    verdicts = judge(boards, thoughts.answers)
+    targets = _labels(boards, [verdict is not Verdict.UNSOLVABLE for verdict in verdicts])
+    for i, verdict in enumerate(verdicts):
         sure = {
             "fixed": True,
             "settled": bool(thoughts.done[i]),
@@ -205,7 +206,7 @@ def _solve_batch(boards: Boards, model: HRM, thinking: Thinking) -> Iterator[Sol
         yield Solution(
             input=boards[i],
             predicted=thoughts.answers[i],
-            target=None if verdict is Verdict.UNSOLVABLE else label(boards[i : i + 1])[0],
+            target=targets[i],
             verdict=verdict,
             segments=int(thoughts.segments[i]),
             seconds=seconds,
@@ -213,6 +214,12 @@ def _solve_batch(boards: Boards, model: HRM, thinking: Thinking) -> Iterator[Sol
             attempts=int(thoughts.attempts[i]),
             abstained=not sure[thinking.until],
         )
+
+
+def _labels(boards: Boards, solvable: list[bool]) -> list[Boards | None]:
+    """Each board's label, None where there is no path."""
+    labels = iter(label(boards[solvable]))
+    return [next(labels) if one else None for one in solvable]
 
 
 def _frame(logits: Tensor, segment: int, step: int) -> Frame:

@@ -7,6 +7,7 @@ checked, attempts are made until one checks out; where they cannot, all are made
 """
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -27,11 +28,13 @@ from hrm.boards import (
     turn,
     turn_back,
 )
+from hrm.distributed import boards_at_a_time
 from hrm.evaluation import to_boards, to_tokens
 from hrm.hrm import HRM, State
 
 MAX_SEGMENTS = 32
 PATIENCE = 2
+BATCHES_TOGETHER = 16
 NOISE = 1.0
 """Standard deviation of what a restart adds to each number of the initial state."""
 
@@ -178,6 +181,11 @@ class Thoughts:
     """Made."""
 
 
+def boards_together(device: torch.device, board_size: int) -> int:
+    """How many boards to think about together: those that need longer fill whole batches again."""
+    return BATCHES_TOGETHER * boards_at_a_time(device, board_size)
+
+
 def think(model: HRM, boards: Boards, thinking: Thinking) -> Thoughts:
     """Think about a batch of boards.
 
@@ -213,7 +221,7 @@ def _attempt(model: HRM, boards: Boards, thinking: Thinking, how: Attempt) -> Th
     unchanged = np.zeros(len(boards), dtype=np.int64)
     active = np.arange(len(boards))
     for segment in range(1, thinking.max_segments + 1):
-        state, logits = model(state, tokens)
+        state, logits = _segment(model, state, tokens)
         new = turn_back(to_boards(logits.argmax(-1)), how.symmetry)
         same = (new == answers[active]).all(axis=(1, 2))
         unchanged[active] = np.where(same, unchanged[active] + 1, 0)
@@ -226,6 +234,13 @@ def _attempt(model: HRM, boards: Boards, thinking: Thinking, how: Attempt) -> Th
         if not len(active):
             break
     return Thoughts(answers, done, segments, np.ones(len(boards), dtype=np.int64))
+
+
+def _segment(model: HRM, state: State, tokens: Tensor) -> tuple[State, Tensor]:
+    """One segment of many boards, in batches that fit the cache."""
+    size = boards_at_a_time(tokens.device, math.isqrt(tokens.shape[1]))
+    states, logits = zip(*map(model, state.split(size), tokens.split(size)), strict=True)
+    return State.join(states), torch.cat(logits)
 
 
 def vote(boards: Boards, ballots: Sequence[Thoughts]) -> Thoughts:

@@ -7,11 +7,10 @@ import numpy as np
 
 from hrm.boards import Boards, label
 from hrm.config import ModelConfig
-from hrm.distributed import boards_at_a_time
 from hrm.evaluation import joined, score, score_boards
 from hrm.hrm import HRM
 from hrm.operations import forward_flops
-from hrm.thinking import Thinking, think
+from hrm.thinking import Thinking, boards_together, think
 
 LIMITS = (1, 2, 4, 8, 16, 32)
 """Segments that an attempt may take at most."""
@@ -91,7 +90,7 @@ def compare(
 def _try(model: HRM, boards: Boards, thinking: Thinking) -> tuple[float, dict[str, float]]:
     """Mean segments and mean scores."""
     device = next(model.parameters()).device
-    size, segments, scores = boards_at_a_time(device, boards.shape[1]), [], []
+    size, segments, scores = boards_together(device, boards.shape[1]), [], []
     for start in range(0, len(boards), size):
         batch = boards[start : start + size]
         thoughts = think(model, batch, thinking)

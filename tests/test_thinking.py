@@ -102,6 +102,24 @@ def test_dropping_boards_from_the_batch_changes_no_answer(until, model, boards):
             assert getattr(together, name)[i] == getattr(alone, name)[0]
 
 
+@pytest.mark.parametrize("modules", ["H", "HL"])
+def test_boards_that_stay_fill_batches_again(modules, boards, monkeypatch):
+    monkeypatch.setattr("hrm.thinking.boards_at_a_time", lambda device, size: 5)
+    torch.manual_seed(0)
+    network = HRM(ModelConfig(d_model=16, head_cnt=2, H_block_cnt=1, modules=modules), 4).eval()
+    sizes = []
+    network.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[1])))
+    done = iter([[True] * 7 + [False] * 5, [False] * 5, [True] * 5])
+    monkeypatch.setattr(Thinking, "rule", property(lambda self: lambda *_: np.array(next(done))))
+    found = think(network, boards[:12], Thinking("solved", 4))
+    assert sizes == [5, 5, 2, 5, 5]
+    assert found.segments.tolist() == [1] * 7 + [3] * 5
+    monkeypatch.undo()
+    for count, chosen in ((1, slice(7)), (3, slice(7, 12))):
+        alone = think(network, boards[:12], Thinking("fixed", count))
+        np.testing.assert_array_equal(found.answers[chosen], alone.answers[chosen])
+
+
 def test_compacted_states_are_those_of_a_full_batch_up_to_rounding(model, boards):
     tokens, keep = to_tokens(boards, torch.device("cpu")), torch.arange(40) % 3 == 0
     with torch.no_grad():

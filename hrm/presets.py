@@ -44,6 +44,7 @@ _RECORD = _DEMO.derive(
     train__train_segment_cnt=4,
     train__optimizer="muon",
     train__precision="bf16",
+    train__best_by="board_acc",
 )
 
 _DEBUG = _DEMO.derive(

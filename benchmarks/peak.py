@@ -14,7 +14,7 @@ ROWS = (400, 800, 1600, 3200)
 """Cells that a micro-batch could have."""
 
 
-def best_seconds(run: Callable[[], object], repeats: int = 5, seconds: float = 0.02) -> float:
+def best_seconds(run: Callable[[], object], repeats: int = 4, seconds: float = 0.01) -> float:
     """The shortest mean time over several stretches of about so many seconds."""
     run()
     began = time.perf_counter()

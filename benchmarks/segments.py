@@ -34,7 +34,7 @@ CASES: dict[str, RunConfig] = {
     ),
     "demo": PRESETS["demo"][1],
 }
-SECONDS = 5.0
+SECONDS = 2.0
 
 
 def configured(case: str, sdpa_dropout: float, batch_size: int, precision: str) -> RunConfig:

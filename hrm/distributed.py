@@ -120,13 +120,14 @@ def _require_compiler(train: TrainConfig, device: torch.device) -> None:
 def _pick_kernels(train: TrainConfig, device: torch.device) -> str:
     """Fused kernels where they apply and can be had, unless others are asked for."""
     apply = device.type == "cpu" and not train.compile
+    products = torch.bfloat16 if train.precision == "bf16" else torch.float32
     if train.kernels == "auto":
-        return "fused" if apply and kernels.available() else "plain"
+        return "fused" if apply and kernels.available(products) else "plain"
     if train.kernels == "fused" and not apply:
         raise ValueError(
             "train.kernels: fused ones are for CPUs, without compile; use auto or plain"
         )
-    if train.kernels == "fused" and not kernels.available():
+    if train.kernels == "fused" and not kernels.available(products):
         raise ValueError(
             "train.kernels: fused ones need Linux and a C compiler (cc, gcc or clang); install one,"
             " or use auto or plain"

@@ -1,5 +1,6 @@
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -150,6 +151,27 @@ def test_a_grid_that_names_a_value_twice_is_refused(tmp_path):
     text = re.sub(r"rows:.*", "grid: {segments: [1, 1]}", GOOD, flags=re.DOTALL)
     with pytest.raises(ValueError, match="two rows have this name"):
         study_of(tmp_path, text)
+
+
+def test_leaving_out_an_ingredient_changes_nothing_else():
+    study = load_study(STUDIES / "ingredients.yaml")
+    rows = {row.name: flat(row.config.model_dump()) for row in study.rows}
+    changed = {
+        name: {key for key in row if row[key] != rows["whole"][key]} for name, row in rows.items()
+    }
+    depth = {"train.train_segment_cnt", "model.infer_segment_cnt", "model.H_cycle_cnt"}
+    assert [changed.pop(name) for name in ("2-segments-of-6", "1-segment-of-12")] == [depth, depth]
+    assert {name: len(keys) for name, keys in changed.items()} == {
+        name: int(name != "whole") for name in changed
+    }
+    for name in ("whole", "2-segments-of-6", "1-segment-of-12"):
+        row = rows[name]
+        assert row["train.train_segment_cnt"] * row["model.H_cycle_cnt"] == 12
+        assert row["model.infer_segment_cnt"] * row["model.H_cycle_cnt"] == 12
+
+
+def flat(config: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return {f"{part}.{key}": value for part, keys in config.items() for key, value in keys.items()}
 
 
 @pytest.mark.parametrize("name", ["paper", "mini"])

@@ -31,9 +31,9 @@ def make_optimizers(config: TrainConfig, model: nn.Module) -> dict[str, Optimize
     tokens and positions, the head, convolutions, norms and initial states stay with AdamW.
     """
     named = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    matrices = {name for name, p in named.items() if name.startswith(("H.", "L.")) and p.ndim == 2}
     if config.optimizer == "adamw":
         return {"adamw": _adamw(config, named.values())}
+    matrices = {name for name, p in named.items() if name.startswith(("H.", "L.")) and p.ndim == 2}
     muon = torch.optim.Muon(
         [p for name, p in named.items() if name in matrices],
         lr=config.lr,

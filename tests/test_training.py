@@ -2,6 +2,7 @@ import copy
 import hashlib
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -152,13 +153,18 @@ def uninterrupted(tmp_path_factory) -> str:
 # Three batches and one batch of validation in each of three epochs.
 @pytest.mark.parametrize("stop_after", range(1, 13))
 def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(stop_after, uninterrupted, tmp_path):
+    assert digest_after_a_stop(tiny(**RICH), tmp_path, stop_after) == uninterrupted
+
+
+def digest_after_a_stop(config: RunConfig, folder: Path, stop_after: int) -> str:
+    """Of a run that was stopped at its `stop_after`-th chance, and resumed."""
     questions = iter(range(1, 1000))
     with pytest.raises(KeyboardInterrupt):
-        trainer_of(tiny(**RICH), tmp_path, should_stop=lambda: next(questions) == stop_after).run()
-    resumed = trainer_of(tiny(**RICH), tmp_path)
+        trainer_of(config, folder, should_stop=lambda: next(questions) == stop_after).run()
+    resumed = trainer_of(config, folder)
     assert resumed.resume() == []
     resumed.run()
-    assert digest(tmp_path) == uninterrupted
+    return digest(folder)
 
 
 MIXED = {"task__board_sizes": [3, 4, 5], "model__rope_2d": True, "model__local_mixing": True}
@@ -168,15 +174,8 @@ def test_a_run_with_muon_in_bf16_resumes(tmp_path):
     config = tiny(**RICH, train__optimizer="muon", train__precision="bf16")
     trainer_of(config, tmp_path / "whole").run()
     for stop_after in (2, 5):
-        questions = iter(range(1, 1000))
-        folder = tmp_path / str(stop_after)
-        with pytest.raises(KeyboardInterrupt):
-            trainer_of(config, folder, should_stop=lambda q=questions, s=stop_after: next(q) == s)\
-                .run()  # fmt: skip
-        resumed = trainer_of(config, folder)
-        resumed.resume()
-        resumed.run()
-        assert digest(folder) == digest(tmp_path / "whole")
+        stopped = digest_after_a_stop(config, tmp_path / str(stop_after), stop_after)
+        assert stopped == digest(tmp_path / "whole")
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -188,15 +187,8 @@ def test_a_run_on_mixed_sizes_is_reproducible_and_resumes(stream, tmp_path):
     trained = [done for epoch, phase, done, _ in reporter.calls if (epoch, phase) == (2, "train")]
     assert len(trained) == 6 and trained[-1] == 24
     for stop_after in (3, 8, 11):
-        questions = iter(range(1, 1000))
-        folder = tmp_path / str(stop_after)
-        with pytest.raises(KeyboardInterrupt):
-            trainer_of(config, folder, should_stop=lambda q=questions, s=stop_after: next(q) == s)\
-                .run()  # fmt: skip
-        resumed = trainer_of(config, folder)
-        resumed.resume()
-        resumed.run()
-        assert digest(folder) == digest(tmp_path / "whole")
+        stopped = digest_after_a_stop(config, tmp_path / str(stop_after), stop_after)
+        assert stopped == digest(tmp_path / "whole")
 
 
 def test_metrics_of_mixed_sizes_are_means_over_all_validation_boards(tmp_path):

@@ -221,8 +221,9 @@ def path_of(name: str) -> Path:
     return STUDIES / f"{name}.yaml"
 
 
-def test_controls_have_the_updates_or_the_operations_of_their_rivals():
-    rows = {row.name: row.config for row in load_study(path_of("mini")).rows}
+@pytest.mark.parametrize("name", ["mini", "mini-local"])
+def test_controls_have_the_updates_or_the_operations_of_their_rivals(name):
+    rows = {row.name: row.config for row in load_study(path_of(name)).rows}
 
     def updates(name):
         return rows[name].train.epoch_cnt * rows[name].train.train_segment_cnt
@@ -231,17 +232,32 @@ def test_controls_have_the_updates_or_the_operations_of_their_rivals():
         config = rows[name]
         return updates(name) * sum(training_flops(config.model, config.task.board_size).values())
 
-    for variant in ("HL", "bptt"):
-        for pair in (("4-4", "2-4-double"), ("4-4-half", "2-4")):
-            a, b = (f"{variant}-{name}" for name in pair)
-            assert updates(a) == updates(b) and operations(a) == operations(b)
-    for a, b in (
+    pairs_of_equal_updates = [
+        (f"{variant}-{segments}", f"{variant}-{control}")
+        for variant in ("HL", "bptt")
+        for segments, control in (("4-4", "2-4-double"), ("2-4", "4-4-half"))
+    ]
+    pairs_of_equal_operations = [
         ("bptt-2-4", "detached-2-4-double"),
         ("bptt-4-4", "detached-4-4-double"),
-        ("HL-full-2-4", "HL-2-4"),
-        ("HL-full-4-4", "HL-4-4"),
-    ):
-        assert operations(a) == pytest.approx(operations(b), rel=0.02)
+        ("HL-2-4", "HL-full-2-4"),
+        ("HL-4-4", "HL-full-4-4"),
+    ]
+    controls = {row.name for row in load_study(path_of(name)).rows if row.control}
+    assert controls <= {b for _, b in pairs_of_equal_updates + pairs_of_equal_operations}
+    for a, b in pairs_of_equal_updates:
+        if b in controls:
+            assert updates(a) == updates(b) and operations(a) == operations(b)
+    for a, b in pairs_of_equal_operations:
+        if b in controls:
+            assert operations(a) == pytest.approx(operations(b), rel=0.02)
+
+
+def test_only_the_rows_that_are_kept_must_differ(tmp_path):
+    alike = "rows: {a: {train.lr: 1e-3}, b: {train.lr: 1e-3}}\n"
+    with pytest.raises(ValueError, match="same settings"):
+        study_of(tmp_path, f"title: t\n{alike}")
+    assert [row.name for row in study_of(tmp_path, f"title: t\n{alike}only: [b]").rows] == ["b"]
 
 
 @pytest.mark.parametrize("row", load_study(path_of("paper")).rows, ids=lambda row: row.name)

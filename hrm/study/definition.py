@@ -122,8 +122,9 @@ def _study(name: str, file: StudyFile, seed_cnt: int | None) -> Study:
     ]
     if not rows:
         raise ConfigError("no runs: give rows, or a grid of which no axis is empty")
-    _require_different(rows)
     names = [row.name for row in rows]
+    rows = [row for row in rows if file.only is None or row.name in file.only]
+    _require_different(rows)
     seeds = seed_cnt or file.seeds
     seeds = list(range(seeds)) if isinstance(seeds, int) else seeds
     if len(set(seeds)) < len(seeds):
@@ -131,7 +132,6 @@ def _study(name: str, file: StudyFile, seed_cnt: int | None) -> Study:
     for place, found in _mentioned(file):
         if found not in names:
             raise ConfigError(f"{place}: {_unknown('row', found, names)}")
-    kept = names if file.only is None else file.only
     return Study(
         name=name,
         title=file.title,
@@ -139,10 +139,10 @@ def _study(name: str, file: StudyFile, seed_cnt: int | None) -> Study:
         seeds=tuple(seeds),
         test_count=file.test_count,
         axes=tuple(axis for axis in file.axes if any(axis in row.values for row in rows)),
-        rows=tuple(row for row in rows if row.name in kept),
+        rows=tuple(rows),
         margin=file.margin,
         published=file.published,
-        hypotheses=_hypotheses(file, set(kept)),
+        hypotheses=_hypotheses(file, {row.name for row in rows}),
     )
 
 

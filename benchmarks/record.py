@@ -3,7 +3,8 @@
     python benchmarks/record.py runs/record-0 runs/record-1 runs/record-2
 
 The runs are the seeds of one recipe. Each one's best checkpoint is tested on 1,000 held-out boards,
-which are compared with every board that the run has seen, also up to rotation and reflection.
+which are compared with every board that the run has seen, also up to rotation and reflection, and
+where it moved START and END about, wall by wall.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from hrm import HRM, evaluate, runs
-from hrm.boards import Boards
+from hrm.boards import FLOOR, WALL, Boards
 from hrm.cli import errors_as_exit_codes
 from hrm.config import RunConfig
 from hrm.data import Dataset, check_leak, content_hash, held_out, load_dataset
@@ -43,7 +44,7 @@ class Measurement:
 
     run: str
     kind: str
-    """"plain", "augmented", or how it departs from the protocol."""
+    """"plain", "augmented", "ends moved", or how it departs from the protocol."""
     seed: int
     segments: int
     board_acc: float
@@ -89,6 +90,8 @@ def measure(run: Path, board_cnt: int = BOARD_CNT) -> Measurement:
     leak = check_leak(test, seen)
     if leak.shared:
         raise ValueError(f"{run}: {leak.shared} test boards are among those that it has seen")
+    if config.task.move_ends and check_leak(_walls(test), _walls(seen)).shared_up_to_symmetry:
+        raise ValueError(f"{run}: a test board has the walls of one that it has seen")
     return _measurement(run, config, history, test, (len(seen), leak.shared_up_to_symmetry))
 
 
@@ -147,6 +150,8 @@ def kind(config: RunConfig, parameter_cnt: int) -> str:
         departures.append(f"train.init_from {config.train.init_from}")
     if departures:
         return f"outside the protocol: {'; '.join(departures)}"
+    if config.task.move_ends:
+        return "ends moved"
     return "augmented" if config.task.augment else "plain"
 
 
@@ -156,6 +161,11 @@ def _seen(dataset: Dataset, config: RunConfig, epochs: int) -> Boards:
         return np.concatenate([dataset.train.fixed, dataset.val])
     drawn = [dataset.train.epoch(e, config.train.seed)[0] for e in range(1, epochs + 1)]
     return np.concatenate([*drawn, dataset.val])
+
+
+def _walls(boards: Boards) -> Boards:
+    """The boards without START and END, which views of a training board may have anywhere."""
+    return np.where(boards == WALL, WALL, FLOOR).astype(np.uint8)
 
 
 def row(measurements: list[Measurement]) -> str:

@@ -66,6 +66,9 @@ class TaskConfig(Section):
     augment: bool = False
     """Show each board, each epoch, under a random one of the square's eight symmetries, with the
     label computed anew (the rule that picks one of several shortest paths is not symmetric)."""
+    move_ends: bool = False
+    """Show each board, each epoch, with START and END drawn anew among the cells that are not
+    walls, where a path joins them, and with the label computed anew."""
     train_boards: str | None = None
     """A file of your own training boards; sets `train_count`, and as a flag `board_size` too."""
     val_boards: str | None = None

@@ -12,15 +12,16 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hrm.augmentation import END_TRIES, symmetries, turned, with_ends_moved
 from hrm.board_text import read_boards
-from hrm.boards import UNREACHABLE, Boards, label, random_boards, shortest_lengths, turn
+from hrm.boards import UNREACHABLE, Boards, label, random_boards, shortest_lengths
 from hrm.config import HELD_OUT_SEED, TaskConfig
 
 HELD_OUT_CNT = 2_000
 """Boards of `HELD_OUT_SEED` that the endless stream never yields."""
 
 # What a random stream is for. Part of its key, so that no two purposes share numbers.
-_SET, _STREAM, _ORDER, _SYMMETRY, _SIZES = 1, 2, 3, 4, 6
+_SET, _STREAM, _ORDER, _SYMMETRY, _SIZES, _ENDS = 1, 2, 3, 4, 6, 7
 _MAX_REPEATS = 100_000
 
 
@@ -78,25 +79,26 @@ class TrainingSet:
             boards = self.fixed[
                 _random(len(self.fixed), seed, _ORDER, epoch).argsort(kind="stable")
             ]
-        if self.task.augment:
-            which = _random(len(boards), seed, _SYMMETRY, epoch) % np.uint64(8)
-            boards = self._turned(boards, which)
+        boards = self._augmented(boards, seed, epoch)
         return boards, label(boards)
+
+    def _augmented(self, boards: Boards, seed: int, epoch: int) -> Boards:
+        """The views that the task asks for; a board whose view must not come up stays as it is."""
+        views = boards
+        if self.task.move_ends:
+            numbers = _random(len(boards) * END_TRIES * 2, seed, _ENDS, epoch)
+            views = with_ends_moved(views, numbers)
+        if self.task.augment:
+            views = turned(views, _random(len(boards), seed, _SYMMETRY, epoch))
+        if views is boards:
+            return boards
+        barred = np.array([view.tobytes() in self.forbidden for view in views])
+        return np.where(barred[:, None, None], boards, views)
 
     def _draw(self, epoch: int) -> Boards:
         key = (self.task.seed, _STREAM, epoch)
         boards = _fresh(self.task.board_size, self.task.wall_prob, key, set(self.forbidden))
         return np.stack([next(boards) for _ in range(self.task.train_count)])
-
-    def _turned(self, boards: Boards, which: NDArray[np.uint64]) -> Boards:
-        """Each board under one of its symmetries, or as it is where that one must not come up."""
-        turned = [symmetries(board)[int(i)] for board, i in zip(boards, which, strict=True)]
-        return np.stack(
-            [
-                board if view.tobytes() in self.forbidden else view
-                for board, view in zip(boards, turned, strict=True)
-            ]
-        )
 
 
 Batch = tuple[Boards, Boards]
@@ -275,11 +277,6 @@ def check_leak(first: Boards, second: Boards) -> LeakReport:
         shared=len(one & two) if same_size else 0,
         shared_up_to_symmetry=len(turned & two) if same_size else 0,
     )
-
-
-def symmetries(board: Boards) -> list[Boards]:
-    """The eight rotations and reflections of one ``(N, N)`` board; the first is the board."""
-    return [turn(board, symmetry).copy() for symmetry in range(8)]
 
 
 def _held_out(size: int, wall_prob: float, count: int) -> Boards:

@@ -2,8 +2,10 @@ import hashlib
 
 import numpy as np
 import pytest
+from views import eight_views
 
 from hrm import data as data_module
+from hrm.augmentation import symmetries
 from hrm.board_text import format_boards
 from hrm.boards import END, FLOOR, START, UNREACHABLE, WALL, label, shortest_lengths
 from hrm.config import HELD_OUT_SEED, TaskConfig
@@ -19,7 +21,6 @@ from hrm.data import (
     own_board_size,
     require_paths,
     stack_boards,
-    symmetries,
 )
 
 SMALL = TaskConfig(board_size=4, train_count=60, val_count=20, seed=3)
@@ -28,28 +29,6 @@ TINY_STREAM = TaskConfig(board_size=3, train_count=700, val_count=100, stream=Tr
 
 def keys_of(boards):
     return [board.tobytes() for board in boards]
-
-
-def turned(board):
-    """The eight symmetries, cell by cell from the definition of each."""
-    last = len(board) - 1
-    moves = [
-        lambda r, c: (r, c),
-        lambda r, c: (c, last - r),
-        lambda r, c: (last - r, last - c),
-        lambda r, c: (last - c, r),
-        lambda r, c: (r, last - c),
-        lambda r, c: (last - r, c),
-        lambda r, c: (c, r),
-        lambda r, c: (last - c, last - r),
-    ]
-    views = []
-    for move in moves:
-        view = np.empty_like(board)
-        for (row, column), code in np.ndenumerate(board):
-            view[move(row, column)] = code
-        views.append(view)
-    return views
 
 
 def write(path, boards):
@@ -143,9 +122,10 @@ def test_large_boards_are_simply_those_of_the_seed():
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_augmentation_never_makes_a_validation_or_held_out_board(stream):
+@pytest.mark.parametrize("views", ["augment", "move_ends"])
+def test_augmentation_never_makes_a_validation_or_held_out_board(views, stream):
     task = TaskConfig(
-        board_size=3, train_count=200, val_count=300, wall_prob=0.4, augment=True, stream=stream
+        board_size=3, train_count=200, val_count=300, wall_prob=0.4, stream=stream, **{views: True}
     )
     dataset = load_dataset(task)
     kept_back = set(keys_of(held_out(3, 0.4, HELD_OUT_CNT))) | set(keys_of(dataset.val))
@@ -294,18 +274,6 @@ def test_the_smallest_boards_can_be_trained_on():
         held_out(2, 0.3, 23)
 
 
-def test_symmetries_are_the_eight_of_the_square():
-    for board in generate(4, 0.3, 10, 5):
-        views = symmetries(board)
-        np.testing.assert_array_equal(views[0], board)
-        assert sorted(keys_of(views)) == sorted(keys_of(turned(board)))
-        assert all(view.flags.c_contiguous for view in views)
-        for view in views:
-            assert any((back == board).all() for back in symmetries(view))
-    whole = symmetries(np.arange(9, dtype=np.uint8).reshape(3, 3))
-    assert len(set(keys_of(whole))) == 8
-
-
 def test_augmented_boards_are_symmetric_views_with_labels_of_their_own():
     fixed = generate(4, 0.3, 200, 0)
     plain = TrainingSet(SMALL, fixed)
@@ -314,7 +282,7 @@ def test_augmented_boards_are_symmetric_views_with_labels_of_their_own():
     boards, labels = augmented.epoch(1, 0)
     chosen = np.zeros(8, dtype=int)
     for original, board in zip(originals, boards, strict=True):
-        matches = [bool((view == board).all()) for view in turned(original)]
+        matches = [bool((view == board).all()) for view in eight_views(original)]
         assert any(matches)
         if sum(matches) == 1:
             chosen[matches.index(True)] += 1
@@ -332,10 +300,28 @@ def test_augmentation_is_reproducible_and_drawn_anew_for_each_seed_and_epoch():
         boards = augmented.epoch(epoch, seed)[0]
         np.testing.assert_array_equal(augmented.epoch(epoch, seed)[0], boards)
         originals = plain.epoch(epoch, seed)[0]
-        views = [keys_of(turned(original)) for original in originals]
+        views = [keys_of(eight_views(original)) for original in originals]
         turns.add(tuple(v.index(key) for v, key in zip(views, keys_of(boards), strict=True)))
     # The turns themselves, place by place, are others each time.
     assert len(turns) == 4
+
+
+def test_ends_are_moved_anew_for_each_seed_and_epoch_and_then_turned():
+    fixed = generate(5, 0.3, 50, 0)
+    moving = TrainingSet(SMALL.model_copy(update={"move_ends": True}), fixed)
+    both = TrainingSet(SMALL.model_copy(update={"move_ends": True, "augment": True}), fixed)
+    seen = set()
+    for seed, epoch in ((0, 1), (0, 2), (1, 1), (1, 2)):
+        boards, labels = moving.epoch(epoch, seed)
+        np.testing.assert_array_equal(labels, label(boards))
+        np.testing.assert_array_equal(moving.epoch(epoch, seed)[0], boards)
+        assert sorted(keys_of(boards == WALL)) == sorted(keys_of(fixed == WALL))
+        seen.add(tuple(sorted(keys_of(boards))))
+        views, labels = both.epoch(epoch, seed)
+        np.testing.assert_array_equal(labels, label(views))
+        for board, view in zip(boards, views, strict=True):
+            assert any((view == one).all() for one in eight_views(board))
+    assert len(seen) == 4
 
 
 def test_a_stream_can_be_augmented_too():
@@ -343,7 +329,7 @@ def test_a_stream_can_be_augmented_too():
     task = SMALL.model_copy(update={"augment": True})
     boards, labels = TrainingSet(task, None).epoch(1, 0)
     for original, board in zip(plain, boards, strict=True):
-        assert any((view == board).all() for view in turned(original))
+        assert any((view == board).all() for view in eight_views(original))
     assert keys_of(plain) != keys_of(boards)
     np.testing.assert_array_equal(labels, label(boards))
 
@@ -452,7 +438,10 @@ def test_leak_report_counts_repeats_shared_and_turned_boards():
 def test_leak_numbers_are_those_of_a_plain_comparison():
     first, second = generate(3, 0.3, 150, 0), generate(3, 0.3, 200, 1)
     report = check_leak(first, second)
-    known, views = set(keys_of(first)), {key for board in first for key in keys_of(turned(board))}
+    known, views = (
+        set(keys_of(first)),
+        {key for board in first for key in keys_of(eight_views(board))},
+    )
     assert report.shared == sum(key in known for key in keys_of(second)) > 0
     assert report.shared_up_to_symmetry == sum(key in views for key in keys_of(second))
     assert report.shared_up_to_symmetry > report.shared

@@ -1,12 +1,14 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from benchmarks.record import kind, measure, row
 from hrm import HRM, evaluate, launch, runs
+from hrm.augmentation import END_TRIES, symmetries, with_ends_moved
 from hrm.config import RunConfig
-from hrm.data import content_hash, held_out, load_dataset, symmetries
+from hrm.data import content_hash, held_out, load_dataset
 from hrm.presets import PRESETS
 
 TINY = PRESETS["debug"][1].derive(
@@ -36,7 +38,7 @@ def test_a_run_is_measured_on_held_out_boards(finished):
     assert found.test_sha256 == content_hash(boards)
     assert found.minutes == sum(r["seconds"] for r in runs.read_metrics(finished)) / 60 > 0
     assert (found.seen_boards, found.leaked, found.epochs) == (32, 0, 2)
-    seen = {b.tobytes() for part in seen_by(finished) for b in part}
+    seen = {b.tobytes() for b in all_seen(finished)}
     turned = [any(v.tobytes() in seen for v in symmetries(board)) for board in boards]
     assert found.leaked_up_to_symmetry == sum(turned)
 
@@ -44,6 +46,10 @@ def test_a_run_is_measured_on_held_out_boards(finished):
 def seen_by(run):
     dataset = load_dataset(runs.read_config(run).task)
     return dataset.train.epoch(1, 0)[0], dataset.val
+
+
+def all_seen(run):
+    return np.concatenate(seen_by(run))
 
 
 def test_the_boards_of_a_stream_are_seen_too(tmp_path):
@@ -55,6 +61,17 @@ def test_a_leak_refuses_the_measurement(finished, monkeypatch):
     monkeypatch.setattr("benchmarks.record.held_out", lambda *_: seen_by(finished)[1])
     with pytest.raises(ValueError, match="8 test boards are among those that it has seen"):
         measure(finished)
+
+
+def test_walls_that_a_run_has_seen_with_other_ends_are_a_leak(finished, tmp_path, monkeypatch):
+    launch.start(tmp_path / "moved", TINY.derive(task__move_ends=True))
+    boards = seen_by(finished)[1]
+    views = with_ends_moved(boards, np.arange(len(boards) * END_TRIES * 2, dtype=np.uint64))
+    new = np.stack([v for v in views if not any((v == b).all() for b in all_seen(finished))])
+    monkeypatch.setattr("benchmarks.record.held_out", lambda *_: new)
+    assert measure(finished).test_boards == len(new) > 0
+    with pytest.raises(ValueError, match="a test board has the walls of one that it has seen"):
+        measure(tmp_path / "moved")
 
 
 def test_what_is_no_finished_run_is_refused(finished, tmp_path):
@@ -76,6 +93,7 @@ def test_what_is_no_finished_run_is_refused(finished, tmp_path):
     [
         ({}, "plain"),
         ({"task__augment": True}, "augmented"),
+        ({"task__move_ends": True, "task__augment": True}, "ends moved"),
         ({"task__train_count": 4000}, "outside the protocol: task.train_count 4000, not 2000"),
         ({"task__stream": True}, "outside the protocol: task.stream True, not False"),
         ({"train__init_from": "x"}, "outside the protocol: train.init_from x"),

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from teller import CONFIG, Teller
 
+from hrm.augmentation import symmetries
 from hrm.boards import END, FLOOR, PATH, START, WALL, Boards, label, solved, turn, turn_back
 from hrm.config import ModelConfig
-from hrm.data import generate, symmetries
+from hrm.data import generate
 from hrm.evaluation import to_boards, to_tokens
 from hrm.hrm import HRM, State
 from hrm.solving import Solution, solve, solve_all

@@ -1,0 +1,59 @@
+"""Other views of training boards: turned, or with START and END elsewhere.
+
+A view's label is computed anew by whoever uses it; nothing here says what the answer is.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrm.boards import END, FLOOR, START, UNREACHABLE, WALL, Boards, shortest_lengths, turn
+
+END_TRIES = 8
+"""Pairs of cells that are tried for a board. On random 20×20 boards with `wall_prob` 0.3 nine pairs
+in ten are joined, so hardly any board keeps its own."""
+
+
+def symmetries(board: Boards) -> list[Boards]:
+    """The eight rotations and reflections of one ``(N, N)`` board; the first is the board."""
+    return [turn(board, symmetry).copy() for symmetry in range(8)]
+
+
+def turned(boards: Boards, numbers: NDArray[np.uint64]) -> Boards:
+    """Each board under one of its eight symmetries.
+
+    Args:
+        boards: ``(B, N, N)`` codes.
+        numbers: ``(B,)`` raw random numbers.
+    """
+    which = numbers % np.uint64(8)
+    return np.stack([turn(board, int(i)) for board, i in zip(boards, which, strict=True)])
+
+
+def with_ends_moved(boards: Boards, numbers: NDArray[np.uint64]) -> Boards:
+    """Each board with START and END drawn anew among its cells that are not walls.
+
+    All ordered pairs of different cells with a path between them are equally likely, as in
+    `boards.random_boards`. A board of which no pair tried has a path keeps its own.
+
+    Args:
+        boards: ``(B, N, N)`` solvable inputs.
+        numbers: ``(B · END_TRIES · 2,)`` raw random numbers.
+    """
+    moved, cells = boards.copy(), boards.shape[1] * boards.shape[2]
+    floor = np.where(boards == WALL, WALL, FLOOR).astype(np.uint8).reshape(-1, cells)
+    # The numbers of the free cells, in order, come first.
+    free = np.argsort(floor, axis=1, kind="stable")
+    count = (floor == FLOOR).sum(axis=1).astype(np.uint64)
+    pending = np.arange(len(boards))
+    for one, other in numbers.reshape(END_TRIES, 2, len(boards)):
+        start = one[pending] % count[pending]
+        end = other[pending] % (count[pending] - np.uint64(1))
+        end += end >= start
+        views = floor[pending].copy()
+        for place, code in ((start, START), (end, END)):
+            views[np.arange(len(views)), free[pending, place]] = code
+        views = views.reshape(-1, *boards.shape[1:])
+        joined = shortest_lengths(views) != UNREACHABLE
+        moved[pending[joined]] = views[joined]
+        pending = pending[~joined]
+    return moved

@@ -1,0 +1,80 @@
+from itertools import permutations
+
+import numpy as np
+from views import eight_views
+
+from hrm.augmentation import END_TRIES, symmetries, turned, with_ends_moved
+from hrm.board_text import parse_boards
+from hrm.boards import END, FLOOR, START, UNREACHABLE, WALL, label, shortest_lengths
+from hrm.data import generate
+
+
+def raw(count: int, seed: int = 0):
+    return np.random.PCG64(seed).random_raw(count)
+
+
+def moved(boards, seed: int = 0):
+    return with_ends_moved(boards, raw(len(boards) * END_TRIES * 2, seed))
+
+
+def contents(boards):
+    return sorted(board.tobytes() for board in boards)
+
+
+def place(board, code: int) -> int:
+    return int(np.flatnonzero(board.ravel() == code)[0])
+
+
+def test_symmetries_are_the_eight_of_the_square():
+    for board in generate(4, 0.3, 10, 5):
+        views = symmetries(board)
+        np.testing.assert_array_equal(views[0], board)
+        assert contents(views) == contents(eight_views(board))
+        assert all(view.flags.c_contiguous for view in views)
+        for view in views:
+            assert any((back == board).all() for back in symmetries(view))
+    whole = symmetries(np.arange(9, dtype=np.uint8).reshape(3, 3))
+    assert len(set(contents(whole))) == 8
+
+
+def test_numbers_choose_the_symmetry():
+    boards = generate(4, 0.3, 16, 0)
+    views = turned(boards, np.arange(16, dtype=np.uint64))
+    for i, (board, view) in enumerate(zip(boards, views, strict=True)):
+        np.testing.assert_array_equal(view, symmetries(board)[i % 8])
+
+
+def test_moved_ends_leave_the_walls_and_a_path():
+    boards = generate(6, 0.4, 300, 0)
+    before = boards.copy()
+    views = moved(boards)
+    np.testing.assert_array_equal(boards, before)
+    np.testing.assert_array_equal(views == WALL, boards == WALL)
+    for code in (START, END):
+        assert ((views == code).sum(axis=(1, 2)) == 1).all()
+    assert (shortest_lengths(views) != UNREACHABLE).all()
+    assert set(np.unique(views)) == {FLOOR, WALL, START, END}
+    assert label(views).shape == boards.shape
+
+
+def test_every_pair_that_a_path_joins_is_as_likely():
+    # Cells 0, 1 and 4 hang together; 6 and 8 are islands.
+    board = parse_boards("S E #\n# . #\n. # .")[0]
+    views = moved(np.repeat(board[None], 6000, axis=0))
+    counts: dict[tuple[int, int], int] = {}
+    for view in views:
+        ends = place(view, START), place(view, END)
+        counts[ends] = counts.get(ends, 0) + 1
+    # Of the 20 pairs 6 are joined; of eight tries all fail with probability 0.7 ** 8 = 0.058, and
+    # the board then keeps its own pair.
+    own = counts.pop((0, 1)) - 6000 * 0.7**8
+    assert counts.keys() | {(0, 1)} == set(permutations((0, 1, 4), 2))
+    for count in (own, *counts.values()):
+        assert abs(count - 6000 * (1 - 0.7**8) / 6) < 130  # four and a half standard deviations
+
+
+def test_a_board_of_which_no_pair_tried_is_joined_keeps_its_own():
+    board = parse_boards("S E #\n# . #\n. # .")[0]
+    # Numbers 3 and 3 choose the free cells 6 and 8, the islands, in every try.
+    same = np.full(END_TRIES * 2, 3, dtype=np.uint64)
+    np.testing.assert_array_equal(with_ends_moved(board[None], same)[0], board)

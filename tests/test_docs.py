@@ -13,6 +13,9 @@ from hrm.cli import app
 from hrm.config import RunConfig, load_config
 from hrm.data import load_dataset
 from hrm.runs import read_metrics
+from hrm.study.definition import load_study
+from hrm.study.report import write_report
+from hrm.study.results import read_results
 from hrm.training import Trainer
 
 ROOT = Path(__file__).parent.parent
@@ -53,6 +56,25 @@ def test_commands_are_understood(command):
     subcommand = app.get_command(click.Context(app), words[0])
     assert subcommand
     subcommand.make_context(words[0], words[1:])  # parses, and does not run
+
+
+def sections(report: Path) -> dict[str, str]:
+    """The text below each heading."""
+    parts = re.split(r"^## (.*)$", report.read_text(), flags=re.MULTILINE)
+    return {"": parts[0], **dict(zip(parts[1::2], parts[2::2], strict=True))}
+
+
+@pytest.mark.parametrize("name", ["mini", "mini-local"])
+def test_the_ablation_reports_are_of_the_results_beside_their_studies(name, tmp_path):
+    study = load_study(ROOT / f"studies/{name}.yaml")
+    results = read_results(ROOT / f"studies/results/{name}", study)
+    write_report(study, results, tmp_path)
+    committed, now = (
+        sections(folder / "report.md") for folder in (ROOT / f"docs/ablation/{name}", tmp_path)
+    )
+    assert committed.keys() == now.keys()
+    for heading in now.keys() - {"All rows"}:  # its bootstrap may change with NumPy's versions
+        assert committed[heading] == now[heading]
 
 
 def test_links_lead_somewhere():

@@ -76,7 +76,8 @@ def show_plan(study: Study, workers: int, threads: int) -> None:
     console = Console(markup=False, highlight=False)
     rows = track(study.rows, "timing each row", console=console, transient=True)
     plans = [plan_row(row, threads) for row in rows]
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    # Within 80 columns.
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 0, 0, 1))
     table.add_column("row", no_wrap=True)
     for title in ("parameters", "an update", "training", "validation", "time a run"):
         table.add_column(title, justify="right", no_wrap=True)

@@ -125,7 +125,9 @@ def _markdown_table(table: Table) -> str:
     def line(cells: Iterable[str]) -> str:
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
-    rule = "|".join(["", "---", *["---:"] * (len(table.header) - 1), ""])
+    columns = list(zip(*table.rows, strict=True))[1:]
+    sides = ["---" if any(map(_is_words, column)) else "---:" for column in columns]
+    rule = "|".join(["", "---", *sides, ""])
     return "\n".join([line(table.header), rule, *(line(row) for row in table.rows)])
 
 
@@ -158,11 +160,14 @@ def _html_table(table: Table) -> str:
 
 def _html_cell(cell: str) -> str:
     verdict = cell.partition(":")[0].replace(" ", "-")
-    is_words = len(cell) > _WORDS_FROM and sum(map(str.isalpha, cell)) > len(cell) / 2
-    kind = "words" if is_words else verdict if verdict.endswith("supported") else ""
+    kind = "words" if _is_words(cell) else verdict if verdict.endswith("supported") else ""
     return (
         f'<td class="{kind}">{html.escape(cell)}</td>' if kind else f"<td>{html.escape(cell)}</td>"
     )
+
+
+def _is_words(cell: str) -> bool:
+    return len(cell) > _WORDS_FROM and sum(map(str.isalpha, cell)) > len(cell) / 2
 
 
 def _emphasis(text: str) -> str:

@@ -125,8 +125,8 @@ def test_large_boards_are_simply_those_of_the_seed():
 @pytest.mark.parametrize("views", ["augment", "move_ends"])
 def test_augmentation_never_makes_a_validation_or_held_out_board(views, stream):
     task = TaskConfig(
-        board_size=3, train_count=200, val_count=300, wall_prob=0.4, stream=stream, **{views: True}
-    )
+        board_size=3, train_count=200, val_count=300, wall_prob=0.4, stream=stream
+    ).model_copy(update={views: True})
     dataset = load_dataset(task)
     kept_back = set(keys_of(held_out(3, 0.4, HELD_OUT_CNT))) | set(keys_of(dataset.val))
     plain = [view.tobytes() for board in dataset.val for view in symmetries(board)]

@@ -29,16 +29,18 @@ def training_curves(study: Study, finished: Finished, findings: list[Finding]) -
     figure, panels = _grid(len(rows), columns=4, height=2.1)
     for row, panel in zip(rows, panels, strict=True):
         by_seed = finished.rows[row.name]
-        for key, colour, label in (
-            ("board_acc", BLUE, "board acc"),
-            ("board_acc_4x", RED, "acc4x"),
-            ("solved", GREEN, "solved"),
+        # Solved lies just above board acc, so it is drawn broad and pale beneath.
+        for key, colour, label, width, alpha in (
+            ("solved", GREEN, "solved", 4.0, 0.35),
+            ("board_acc", BLUE, "board acc", 1.6, 1.0),
+            ("board_acc_4x", RED, "acc4x", 1.6, 1.0),
         ):
             curves = [[epoch[key] for epoch in r["epochs"]] for r in by_seed.values()]
             epochs = range(1, len(curves[0]) + 1)
             for curve in curves:
-                panel.plot(epochs, curve, color=colour, alpha=0.3, linewidth=0.7)
-            panel.plot(epochs, np.mean(curves, axis=0), color=colour, linewidth=1.6, label=label)
+                panel.plot(epochs, curve, color=colour, alpha=0.3 * alpha, linewidth=0.7)
+            mean = np.mean(curves, axis=0)
+            panel.plot(epochs, mean, color=colour, linewidth=width, alpha=alpha, label=label)
         panel.set_title(row.name, fontsize=9)
     _name_axes(figure, panels, "epoch", "share of validation boards")
     _legend(figure, panels[0])

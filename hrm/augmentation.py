@@ -10,7 +10,7 @@ from hrm.boards import END, FLOOR, START, UNREACHABLE, WALL, Boards, shortest_le
 
 END_TRIES = 8
 """Pairs of cells that are tried for a board. On random 20×20 boards with `wall_prob` 0.3 nine pairs
-in ten are joined, so hardly any board keeps its own."""
+in ten have a path, so hardly any board keeps its own."""
 
 
 def symmetries(board: Boards) -> list[Boards]:
@@ -29,7 +29,7 @@ def turned(boards: Boards, numbers: NDArray[np.uint64]) -> Boards:
     return np.stack([turn(board, int(i)) for board, i in zip(boards, which, strict=True)])
 
 
-def with_ends_moved(boards: Boards, numbers: NDArray[np.uint64]) -> Boards:
+def with_ends_moved(boards: Boards, numbers: NDArray[np.uint64], pairs: int = 1) -> Boards:
     """Each board with START and END drawn anew among its cells that are not walls.
 
     All ordered pairs of different cells with a path between them are equally likely, as in
@@ -38,14 +38,16 @@ def with_ends_moved(boards: Boards, numbers: NDArray[np.uint64]) -> Boards:
     Args:
         boards: ``(B, N, N)`` solvable inputs.
         numbers: ``(B · END_TRIES · 2,)`` raw random numbers.
+        pairs: with a path, to draw; of these the farthest apart is taken, the first of equals.
     """
     moved, cells = boards.copy(), boards.shape[1] * boards.shape[2]
     floor = np.where(boards == WALL, WALL, FLOOR).astype(np.uint8).reshape(-1, cells)
     # The numbers of the free cells, in order, come first.
     free = np.argsort(floor, axis=1, kind="stable")
     count = (floor == FLOOR).sum(axis=1).astype(np.uint64)
-    pending = np.arange(len(boards))
+    found, longest = np.zeros((2, len(boards)), dtype=np.int64)
     for one, other in numbers.reshape(END_TRIES, 2, len(boards)):
+        pending = np.flatnonzero(found < pairs)
         start = one[pending] % count[pending]
         end = other[pending] % (count[pending] - np.uint64(1))
         end += end >= start
@@ -53,7 +55,9 @@ def with_ends_moved(boards: Boards, numbers: NDArray[np.uint64]) -> Boards:
         for place, code in ((start, START), (end, END)):
             views[np.arange(len(views)), free[pending, place]] = code
         views = views.reshape(-1, *boards.shape[1:])
-        joined = shortest_lengths(views) != UNREACHABLE
-        moved[pending[joined]] = views[joined]
-        pending = pending[~joined]
+        lengths = shortest_lengths(views)
+        found[pending] += lengths != UNREACHABLE
+        longer = lengths > longest[pending]
+        moved[pending[longer]] = views[longer]
+        longest[pending[longer]] = lengths[longer]
     return moved

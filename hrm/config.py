@@ -66,9 +66,10 @@ class TaskConfig(Section):
     augment: bool = False
     """Show each board, each epoch, under a random one of the square's eight symmetries, with the
     label computed anew (the rule that picks one of several shortest paths is not symmetric)."""
-    move_ends: bool = False
+    move_ends: Annotated[int, Field(ge=0, le=4)] = 0
     """Show each board, each epoch, with START and END drawn anew among the cells that are not
-    walls, where a path joins them, and with the label computed anew."""
+    walls, where a path joins them, and with the label computed anew. 1: any such pair; 2 to 4: the
+    farthest apart of so many, for longer paths; 0: as they are."""
     train_boards: str | None = None
     """A file of your own training boards; sets `train_count`, and as a flag `board_size` too."""
     val_boards: str | None = None

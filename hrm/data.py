@@ -87,7 +87,7 @@ class TrainingSet:
         views = boards
         if self.task.move_ends:
             numbers = _random(len(boards) * END_TRIES * 2, seed, _ENDS, epoch)
-            views = with_ends_moved(views, numbers)
+            views = with_ends_moved(views, numbers, self.task.move_ends)
         if self.task.augment:
             views = turned(views, _random(len(boards), seed, _SYMMETRY, epoch))
         if views is boards:

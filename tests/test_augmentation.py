@@ -1,6 +1,7 @@
 from itertools import permutations
 
 import numpy as np
+import pytest
 from views import eight_views
 
 from hrm.augmentation import END_TRIES, symmetries, turned, with_ends_moved
@@ -13,8 +14,21 @@ def raw(count: int, seed: int = 0):
     return np.random.PCG64(seed).random_raw(count)
 
 
-def moved(boards, seed: int = 0):
-    return with_ends_moved(boards, raw(len(boards) * END_TRIES * 2, seed))
+def moved(boards, seed: int = 0, pairs: int = 1):
+    return with_ends_moved(boards, raw(len(boards) * END_TRIES * 2, seed), pairs)
+
+
+def farthest(board, numbers, pairs: int):
+    """The slow, obvious version, of one board: `numbers` are pairs, a pair a try."""
+    free, views = np.flatnonzero(board.ravel() != WALL), []
+    for one, other in numbers:
+        places = list(free)
+        view = np.where(board == WALL, WALL, FLOOR).astype(np.uint8)
+        view.flat[places.pop(one % len(places))] = START
+        view.flat[places.pop(other % len(places))] = END
+        if shortest_lengths(view[None])[0] != UNREACHABLE:
+            views.append(view)
+    return max(views[:pairs], key=lambda view: shortest_lengths(view[None])[0], default=board)
 
 
 def contents(boards):
@@ -55,6 +69,14 @@ def test_moved_ends_leave_the_walls_and_a_path():
     assert (shortest_lengths(views) != UNREACHABLE).all()
     assert set(np.unique(views)) == {FLOOR, WALL, START, END}
     assert label(views).shape == boards.shape
+
+
+@pytest.mark.parametrize("pairs", [1, 2, 4])
+def test_the_farthest_of_the_pairs_drawn_is_taken(pairs):
+    boards = generate(6, 0.4, 60, 0)
+    numbers = raw(len(boards) * END_TRIES * 2).reshape(END_TRIES, 2, len(boards))
+    slow = [farthest(board, numbers[:, :, i], pairs) for i, board in enumerate(boards)]
+    np.testing.assert_array_equal(moved(boards, pairs=pairs), slow)
 
 
 def test_every_pair_that_a_path_joins_is_as_likely():

@@ -74,7 +74,7 @@ def configs(draw):
         "seed": draw(st.integers(0, HELD_OUT_SEED - 1)),
         "stream": own is None and draw(st.booleans()),
         "augment": draw(st.booleans()),
-        "move_ends": draw(st.booleans()),
+        "move_ends": draw(st.integers(0, 4)),
         "train_boards": own,
         "val_boards": own and draw(names),
     }

@@ -126,7 +126,7 @@ def test_large_boards_are_simply_those_of_the_seed():
 def test_augmentation_never_makes_a_validation_or_held_out_board(views, stream):
     task = TaskConfig(
         board_size=3, train_count=200, val_count=300, wall_prob=0.4, stream=stream
-    ).model_copy(update={views: True})
+    ).model_copy(update={views: 1 if views == "move_ends" else True})
     dataset = load_dataset(task)
     kept_back = set(keys_of(held_out(3, 0.4, HELD_OUT_CNT))) | set(keys_of(dataset.val))
     plain = [view.tobytes() for board in dataset.val for view in symmetries(board)]
@@ -308,8 +308,8 @@ def test_augmentation_is_reproducible_and_drawn_anew_for_each_seed_and_epoch():
 
 def test_ends_are_moved_anew_for_each_seed_and_epoch_and_then_turned():
     fixed = generate(5, 0.3, 50, 0)
-    moving = TrainingSet(SMALL.model_copy(update={"move_ends": True}), fixed)
-    both = TrainingSet(SMALL.model_copy(update={"move_ends": True, "augment": True}), fixed)
+    moving = TrainingSet(SMALL.model_copy(update={"move_ends": 1}), fixed)
+    both = TrainingSet(SMALL.model_copy(update={"move_ends": 1, "augment": True}), fixed)
     seen = set()
     for seed, epoch in ((0, 1), (0, 2), (1, 1), (1, 2)):
         boards, labels = moving.epoch(epoch, seed)

@@ -64,7 +64,7 @@ def test_a_leak_refuses_the_measurement(finished, monkeypatch):
 
 
 def test_walls_that_a_run_has_seen_with_other_ends_are_a_leak(finished, tmp_path, monkeypatch):
-    launch.start(tmp_path / "moved", TINY.derive(task__move_ends=True))
+    launch.start(tmp_path / "moved", TINY.derive(task__move_ends=1))
     boards = seen_by(finished)[1]
     views = with_ends_moved(boards, np.arange(len(boards) * END_TRIES * 2, dtype=np.uint64))
     new = np.stack([v for v in views if not any((v == b).all() for b in all_seen(finished))])
@@ -93,7 +93,7 @@ def test_what_is_no_finished_run_is_refused(finished, tmp_path):
     [
         ({}, "plain"),
         ({"task__augment": True}, "augmented"),
-        ({"task__move_ends": True, "task__augment": True}, "ends moved"),
+        ({"task__move_ends": 1, "task__augment": True}, "ends moved"),
         ({"task__train_count": 4000}, "outside the protocol: task.train_count 4000, not 2000"),
         ({"task__stream": True}, "outside the protocol: task.stream True, not False"),
         ({"train__init_from": "x"}, "outside the protocol: train.init_from x"),

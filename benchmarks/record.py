@@ -185,7 +185,8 @@ def row(measurements: list[Measurement]) -> str:
         low, high = (
             (min(values), max(values)) if len(values) > 1 else wilson(values[0], first.test_boards)
         )
-        cells.append(f"{mean(values):.3f} ({low:.3f} to {high:.3f})")
+        digits = 4 if len(values) > 1 else 3  # thirds of a board tell means apart
+        cells.append(f"{mean(values):.{digits}f} ({low:.3f} to {high:.3f})")
     cells += [f"{first.parameters:,}", f"{mean(m.minutes for m in measurements):.3g}"]
     return "| " + " | ".join([*cells, ", ".join(sorted({m.commit for m in measurements}))]) + " |"
 

@@ -109,7 +109,7 @@ def test_a_row_is_one_recipe_and_its_seeds(finished):
     assert f"{one.board_acc:.3f} (" in row([one])
     other = type(one)(**{**one.__dict__, "seed": 1, "board_acc": one.board_acc + 0.5})
     mean = one.board_acc + 0.25
-    assert f"{mean:.3f} ({one.board_acc:.3f} to {other.board_acc:.3f})" in row([one, other])
+    assert f"{mean:.4f} ({one.board_acc:.3f} to {other.board_acc:.3f})" in row([one, other])
     with pytest.raises(ValueError, match=r"same task\.seed"):
         row([one, one])
     with pytest.raises(ValueError, match="different kinds"):

@@ -182,11 +182,11 @@ def row(measurements: list[Measurement]) -> str:
     cells = [Path(first.run).name, first.kind, ", ".join(str(m.seed) for m in measurements)]
     for score in SCORES:
         values = [getattr(m, score) for m in measurements]
-        low, high = (
-            (min(values), max(values)) if len(values) > 1 else wilson(values[0], first.test_boards)
-        )
-        digits = 4 if len(values) > 1 else 3  # thirds of a board tell means apart
-        cells.append(f"{mean(values):.{digits}f} ({low:.3f} to {high:.3f})")
+        if len(values) > 1:  # thirds of a board tell means apart
+            share, low, high = f"{mean(values):.4f}", min(values), max(values)
+        else:
+            share, (low, high) = f"{values[0]:.3f}", wilson(values[0], first.test_boards)
+        cells.append(f"{share} ({low:.3f} to {high:.3f})")
     cells += [f"{first.parameters:,}", f"{mean(m.minutes for m in measurements):.3g}"]
     return "| " + " | ".join([*cells, ", ".join(sorted({m.commit for m in measurements}))]) + " |"
 

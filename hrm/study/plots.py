@@ -36,11 +36,7 @@ def training_curves(study: Study, finished: Finished, findings: list[Finding]) -
             ("board_acc_4x", RED, "acc4x", 1.6, 1.0),
         ):
             curves = [[epoch[key] for epoch in r["epochs"]] for r in by_seed.values()]
-            epochs = range(1, len(curves[0]) + 1)
-            for curve in curves:
-                panel.plot(epochs, curve, color=colour, alpha=0.3 * alpha, linewidth=0.7)
-            mean = np.mean(curves, axis=0)
-            panel.plot(epochs, mean, color=colour, linewidth=width, alpha=alpha, label=label)
+            _seeds_and_mean(panel, curves, colour, label, width, alpha)
         panel.set_title(row.name, fontsize=9)
     _name_axes(figure, panels, "epoch", "share of validation boards")
     _legend(figure, panels[0])
@@ -54,11 +50,7 @@ def refinement(study: Study, finished: Finished, findings: list[Finding]) -> Fig
     for row, panel in zip(rows, panels, strict=True):
         results = finished.rows[row.name].values()
         for key, colour, label in (("solved", GREEN, "solved"), ("board_acc", BLUE, "board acc")):
-            curves = [r["test"][key] for r in results]
-            segments = range(1, len(curves[0]) + 1)
-            for curve in curves:
-                panel.plot(segments, curve, color=colour, alpha=0.3, linewidth=0.7)
-            panel.plot(segments, np.mean(curves, axis=0), color=colour, linewidth=1.6, label=label)
+            _seeds_and_mean(panel, [r["test"][key] for r in results], colour, label)
         trained = row.config.train.train_segment_cnt
         panel.axvline(trained, color=_GREY, linewidth=0.8, linestyle=":", label="as trained")
         panel.set_title(row.name, fontsize=9)
@@ -145,6 +137,22 @@ PLOTS: dict[str, tuple[str, Plot]] = {
     "training-curves": ("Training curves", training_curves),
 }
 """File name, heading and function of each plot."""
+
+
+def _seeds_and_mean(
+    panel: Axes,
+    curves: list[list[float]],
+    colour: str,
+    label: str,
+    width: float = 1.6,
+    alpha: float = 1.0,
+) -> None:
+    """A thin curve a seed and their mean, counted from 1."""
+    places = range(1, len(curves[0]) + 1)
+    for curve in curves:
+        panel.plot(places, curve, color=colour, alpha=0.3 * alpha, linewidth=0.7)
+    mean = np.mean(curves, axis=0)
+    panel.plot(places, mean, color=colour, linewidth=width, alpha=alpha, label=label)
 
 
 def _rows(study: Study, finished: Finished) -> list[Row]:

@@ -83,7 +83,7 @@ def require_run(folder: Path) -> None:
         ValueError: naming the folder.
     """
     if not (folder / CONFIG).is_file():
-        raise ValueError(f"{folder}: no run to resume here ({CONFIG} is missing)")
+        raise ValueError(f"{folder}: no run here ({CONFIG} is missing)")
 
 
 def read_config(folder: Path) -> RunConfig:
@@ -141,6 +141,19 @@ def read_metrics(folder: Path) -> list[dict[str, float]]:
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         pass
     raise ValueError(f"{file}: damaged: each line should be an epoch's numbers")
+
+
+def best_epoch(folder: Path) -> dict[str, float]:
+    """The metrics of the epoch that a run's `checkpoints/best` holds, by its `train.best_by`.
+
+    Raises:
+        ValueError: if there is no run in the folder, no epoch is finished, or a file is damaged.
+    """
+    by = read_config(folder).train.best_by
+    rows = read_metrics(folder)
+    if not rows or not all(by in row for row in rows):
+        raise ValueError(f"{folder / METRICS}: damaged: an epoch without {by}")
+    return (max if by == "board_acc" else min)(rows, key=lambda row: row[by])
 
 
 def describe_data(config: RunConfig, dataset: Dataset) -> dict[str, Any]:

@@ -168,7 +168,7 @@ def test_a_created_run_says_what_it_is(tmp_path):
 
 
 def test_a_folder_without_a_run_has_no_config(tmp_path):
-    with pytest.raises(ValueError, match=r"no run to resume here \(config\.yaml is missing\)"):
+    with pytest.raises(ValueError, match=r"no run here \(config\.yaml is missing\)"):
         runs.read_config(tmp_path)
     (tmp_path / runs.CONFIG).write_text("train: {lr: -1}\n")
     with pytest.raises(ConfigError, match=r"train\.lr"):
@@ -229,3 +229,21 @@ def test_missing_and_damaged_metrics_are_refused(tmp_path):
         (tmp_path / runs.METRICS).write_bytes(content)
         with pytest.raises(ValueError, match=r"metrics\.jsonl: damaged"):
             runs.read_metrics(tmp_path)
+
+
+@pytest.mark.parametrize("best_by, epoch", [("val_loss", 2), ("board_acc", 3)])
+def test_the_best_epoch_is_the_one_that_the_run_chose_by_and_of_equals_the_first(
+    tmp_path, best_by, epoch
+):
+    config = RunConfig().derive(train__best_by=best_by)
+    (tmp_path / runs.CONFIG).write_text(config.to_yaml())
+    figures = [(0.5, 0.1), (0.3, 0.2), (0.4, 0.4), (0.3, 0.4)]
+    lines = [
+        json.dumps({"epoch": number, "val_loss": loss, "board_acc": share}) + "\n"
+        for number, (loss, share) in enumerate(figures, start=1)
+    ]
+    (tmp_path / runs.METRICS).write_text("".join(lines))
+    assert runs.best_epoch(tmp_path)["epoch"] == epoch
+    (tmp_path / runs.METRICS).write_text("".join([*lines, '{"epoch": 5}\n']))
+    with pytest.raises(ValueError, match=f"damaged: an epoch without {best_by}"):
+        runs.best_epoch(tmp_path)

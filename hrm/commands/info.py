@@ -1,6 +1,5 @@
 """`hrm info`: this installation, a model, or a run."""
 
-import math
 from pathlib import Path
 
 import click
@@ -37,10 +36,10 @@ def _print_model(name: str) -> None:
         "board_size": str(network.board_size),
     }
     rows |= {key: str(value) for key, value in network.config.model_dump().items()}
-    history = runs.read_metrics(Path(name)) if runs.has_metrics(Path(name)) else []
-    if history:
-        best = min(history, key=lambda row: row.get("val_loss", math.inf))
-        rows["epochs"] = str(len(history))
+    folder = Path(name)
+    if runs.has_metrics(folder) and (folder / runs.CONFIG).is_file():
+        rows["epochs"] = str(len(runs.read_metrics(folder)))
+        best = runs.best_epoch(folder)
         rows |= {f"best epoch: {key}": f"{value:g}" for key, value in best.items()}
     _print_rows(rows)
 

@@ -1,9 +1,9 @@
 """Put a run's best model into the package, with a card that says what it is and how good it is,
 and the metrics of its training.
 
-    python benchmarks/bundle.py RUN NAME --preset demo
+    python benchmarks/bundle.py RUN NAME --command "hrm train demo"
 
-Accuracy is measured on 1,000 held-out boards, which the endless stream never yields.
+Accuracy is measured on 1,000 held-out boards, which the run must never have seen.
 """
 
 import argparse
@@ -12,37 +12,39 @@ import shutil
 from pathlib import Path
 
 from hrm import HRM, evaluate, hub, runs
-from hrm.config import HELD_OUT_SEED
-from hrm.data import content_hash, held_out
+from hrm.boards import Boards
+from hrm.cli import errors_as_exit_codes
+from hrm.config import HELD_OUT_SEED, ModelConfig, TaskConfig
+from hrm.data import check_leak, content_hash, held_out, load_dataset
 from hrm.evaluation import wilson
+from hrm.presets import DEFAULT_MODEL
 
 BOARD_CNT = 1000
-SEGMENTS = (1, 2, 4, 8, 16)
+SEGMENTS = (1, 2, 4, 8, 16, 32)
+CHOSEN = {"val_loss": "the lowest loss", "board_acc": "the highest board acc"}
+PRECISIONS = {"fp32": "float32", "bf16": "bfloat16 products"}
 
 
-def accuracy_table(model: HRM, wall_prob: float) -> tuple[str, str]:
-    """A Markdown table of accuracy by segment count, and the hash of the boards."""
-    boards = held_out(model.board_size, wall_prob, BOARD_CNT)
-    titles = ("segments", "cell acc", "board acc", "95 %", "solved", "95 %")
-    lines = ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
-    for count, metrics in evaluate(model, boards, SEGMENTS).items():
-        cells = [f"{count}", f"{metrics.cell_acc:.4f}"]
-        for share in (metrics.board_acc, metrics.solved):
-            low, high = wilson(share, BOARD_CNT)
-            cells += [f"{share:.3f}", f"{low:.3f} to {high:.3f}"]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines), content_hash(boards)
+def card(run: Path, name: str, command: str, note: str = "", board_cnt: int = BOARD_CNT) -> str:
+    """The model card of a run's best checkpoint.
 
+    Args:
+        run: its folder.
+        name: that the model is to have.
+        command: that the run was started with, its seeds apart.
+        note: to add to the time that training took.
+        board_cnt: held-out boards to measure on.
 
-def card(run: Path, preset: str, note: str) -> str:
-    """The model card of a run's best checkpoint."""
-    model, config, history = HRM.from_pretrained(run), runs.read_config(run), runs.read_metrics(run)
-    best = min(history, key=lambda row: row["val_loss"])
+    Raises:
+        ValueError: if there is no such run, or it has seen one of the held-out boards.
+    """
+    model, config = HRM.from_pretrained(run), runs.read_config(run)
+    boards = held_out(model.board_size, config.task.wall_prob, board_cnt)
+    _require_unseen(boards, config.task)
+    history, best = runs.read_metrics(run), runs.best_epoch(run)
     versions = json.loads((run / runs.VERSIONS).read_text())
-    table, digest = accuracy_table(model, config.task.wall_prob)
-    boards = config.task.train_count * len(history)
     minutes = sum(row["seconds"] for row in history) / 60
-    size, default = model.board_size, model.config.infer_segment_cnt
+    size, named = model.board_size, "" if name == DEFAULT_MODEL else f', "{name}"'
     return f"""---
 library_name: hrm-lab
 license: mit
@@ -50,41 +52,109 @@ tags: [hrm, reasoning, pathfinding]
 ---
 # Shortest paths on {size}×{size} boards
 
-A reasoning model of {model.parameter_cnt:,} parameters that marks a shortest path from S to E. One
-module with local mixing and RoPE by row and column; it thinks for {default} segments of
-{model.config.step_cnt} updates unless told otherwise.
+A reasoning model of {model.parameter_cnt:,} parameters that marks a shortest path from S to E:
+{_network(model.config)}.
+It thinks for {model.config.infer_segment_cnt} segments of {model.config.step_cnt} updates unless \
+told otherwise.
 
 ```python
 from hrm import solve
-print(solve(open("board.txt").read()))
+
+print(solve(open("board.txt").read(){named}))
 ```
 
 ## Training
 
 | | |
 |---|---|
-| command | `hrm train {preset}` |
+| command | `{command}`, commit {versions.get("commit", "unknown")} |
 | seeds | `task.seed={config.task.seed}`, `train.seed={config.train.seed}` |
-| data | {boards:,} boards of the endless stream, `wall_prob` {config.task.wall_prob}, in \
-{len(history)} epochs |
-| kept | epoch {best["epoch"]:.0f}, the lowest loss on {config.task.val_count} validation boards |
-| time | {minutes:.0f} minutes, evaluation included{note} |
-| machine | {versions["machine"]}, torch {versions["torch"]}, float32 |
+| data | {_data(config.task, len(history))} |
+| kept | epoch {best["epoch"]}, {CHOSEN[config.train.best_by]} on {config.task.val_count} \
+validation boards |
+| time | {minutes:.0f} minutes, validation included{note and f"; {note}"} |
+| machine | {versions["machine"]}, torch {versions["torch"]}, {PRECISIONS[config.train.precision]} |
 
 ## Accuracy
 
-On {BOARD_CNT:,} held-out boards (`hrm data generate --size {size} --wall-prob \
-{config.task.wall_prob} --count {BOARD_CNT} --seed {HELD_OUT_SEED}`, SHA-256 `{digest[:16]}…`),
-which the stream never yields; 95 % Wilson intervals over boards, one training seed. *Board acc*
-asks for the very path that the label marks, *solved* accepts any shortest path.
+On {len(boards):,} held-out boards (`hrm data generate --size {size} --wall-prob \
+{config.task.wall_prob} --count {len(boards)} --seed {HELD_OUT_SEED}`, SHA-256 \
+`{content_hash(boards)[:16]}…`),
+none of which the run has seen; float32; 95 % Wilson intervals over boards, one training seed.
+*Board acc* asks for the very path that the label marks, *solved* accepts any shortest path.
 
-{table}
+{_accuracy(model, boards)}
 
 ## Limits
 
-Boards of {size}×{size} cells only, and of about this wall density: it has seen no other. It answers
-boards without a path too, wrongly of necessity; `hrm solve` checks and says so.
+{_sizes(model)} It has seen no other wall density. It answers boards
+without a path too, wrongly of necessity; `hrm solve` checks and says so.
 """
+
+
+def _require_unseen(boards: Boards, task: TaskConfig) -> None:
+    """Refuse a run that has seen a test board; a stream never yields one."""
+    dataset = load_dataset(task)
+    for seen in (dataset.train.fixed, dataset.val):
+        shared = 0 if seen is None else check_leak(boards, seen).shared
+        if shared:
+            raise ValueError(f"{shared} of the held-out boards are among those that it has seen")
+
+
+def _network(config: ModelConfig) -> str:
+    modules = {"H": "one module", "HL": "two modules"}[config.modules]
+    mixing = ", a depthwise 3×3 convolution before attention" if config.local_mixing else ""
+    positions = ", RoPE by row and column" if config.rope_2d else ""
+    return f"{modules} of width {config.d_model} with {config.head_cnt} heads{mixing}{positions}"
+
+
+def _data(task: TaskConfig, epochs: int) -> str:
+    if task.stream:
+        kind, count = "boards of the endless stream", task.train_count * epochs
+    else:
+        kind, count = "boards", task.train_count
+    views = []
+    if task.augment:
+        views.append("turned or mirrored at random")
+    if task.move_ends:
+        views.append("with START and END drawn anew")
+    shown = f", each epoch {' and '.join(views)}, labels computed anew" if views else ""
+    return f"{count:,} {kind}, `wall_prob` {task.wall_prob}, in {epochs} epochs{shown}"
+
+
+def _sizes(model: HRM) -> str:
+    size = f"{model.board_size}×{model.board_size}"
+    if model.config.tied_to_size_by:
+        return f"Boards of {size} cells only."
+    return f"Trained on boards of {size} cells only, though it takes others."
+
+
+def _accuracy(model: HRM, boards: Boards) -> str:
+    """A Markdown table of accuracy by segment count."""
+    titles = ("segments", "cell acc", "board acc", "95 %", "solved", "95 %")
+    lines = ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
+    for count, metrics in evaluate(model, boards, SEGMENTS).items():
+        cells = [f"{count}", f"{metrics.cell_acc:.4f}"]
+        for share in (metrics.board_acc, metrics.solved):
+            low, high = wilson(share, len(boards))
+            cells += [f"{share:.3f}", f"{low:.3f} to {high:.3f}"]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def bundle(run: Path, name: str, text: str, parent: Path = hub.BUNDLED) -> Path:
+    """Write model, card and metrics of a run.
+
+    Args:
+        run: its folder.
+        name: of the model.
+        text: of the card.
+        parent: of the folder that is written.
+    """
+    folder = parent / name
+    HRM.from_pretrained(run).save_pretrained(folder, model_card=text)
+    shutil.copy(run / runs.METRICS, folder)
+    return folder
 
 
 def main() -> None:
@@ -92,15 +162,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Bundle a run's best model.")
     parser.add_argument("run", type=Path)
     parser.add_argument("name")
-    parser.add_argument("--preset", required=True)
+    parser.add_argument("--command", required=True, help="that the run was started with")
     parser.add_argument("--note", default="", help="to add to the time that training took")
-    arguments = parser.parse_args()
-    folder = hub.BUNDLED / arguments.name
-    note = arguments.note and f"; {arguments.note}"
-    text = card(arguments.run, arguments.preset, note)
-    HRM.from_pretrained(arguments.run).save_pretrained(folder, model_card=text)
-    shutil.copy(arguments.run / runs.METRICS, folder)
-    print(f"{folder}\n\n{text}")
+    given = parser.parse_args()
+    with errors_as_exit_codes():
+        text = card(given.run, given.name, given.command, given.note)
+        print(f"{bundle(given.run, given.name, text)}\n\n{text}")
 
 
 if __name__ == "__main__":

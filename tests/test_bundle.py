@@ -1,0 +1,54 @@
+import shutil
+
+import pytest
+
+from benchmarks.bundle import bundle, card
+from hrm import HRM, evaluate, launch, runs
+from hrm.board_text import format_board
+from hrm.data import held_out
+from hrm.presets import PRESETS
+
+TINY = PRESETS["debug"][1].derive(
+    task__board_size=4,
+    task__train_count=24,
+    task__val_count=8,
+    task__augment=True,
+    model__d_model=8,
+    train__epoch_cnt=3,
+    train__best_by="board_acc",
+    train__threads=1,
+)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    launch.start(folder, TINY)
+    return folder
+
+
+def test_the_card_says_what_the_run_did_and_what_its_best_model_is_worth(finished):
+    text = card(finished, "tiny", "hrm train debug", "on a quiet machine", board_cnt=40)
+    found = evaluate(HRM.from_pretrained(finished), held_out(4, 0.3, 40), [2])[2]
+    assert f"| 2 | {found.cell_acc:.4f} | {found.board_acc:.3f} |" in text
+    assert f"kept | epoch {runs.best_epoch(finished)['epoch']}, the highest board acc" in text
+    assert "24 boards, `wall_prob` 0.3, in 3 epochs, each epoch turned or mirrored" in text
+    assert 'read(), "tiny"))' in text and "hrm train debug" in text
+    assert "on a quiet machine" in text and "one module of width 8 with 2 heads" in text
+
+
+def test_a_run_that_has_seen_a_held_out_board_gets_no_card(finished, tmp_path):
+    mine, run = tmp_path / "mine.txt", tmp_path / "run"
+    mine.write_text("\n\n".join(map(format_board, held_out(4, 0.3, 40))) + "\n")
+    shutil.copytree(finished, run)
+    (run / runs.CONFIG).write_text(TINY.derive(task__train_boards=str(mine)).to_yaml())
+    with pytest.raises(ValueError, match=r"held-out boards are among those that it has seen"):
+        card(run, "tiny", "hrm train debug", board_cnt=40)
+
+
+def test_what_is_bundled_is_the_best_model_with_its_card_and_metrics(finished, tmp_path):
+    folder = bundle(finished, "tiny", "# A card\n", parent=tmp_path)
+    kept, best = HRM.from_pretrained(folder), HRM.from_pretrained(finished)
+    assert all((kept.state_dict()[key] == value).all() for key, value in best.state_dict().items())
+    assert (folder / "README.md").read_text() == "# A card\n"
+    assert (folder / runs.METRICS).read_bytes() == (finished / runs.METRICS).read_bytes()

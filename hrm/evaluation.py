@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 import torch
@@ -40,57 +40,12 @@ class Scores:
     cell_acc: NDArray[np.float64]
     exact: NDArray[np.bool_]
     solved: NDArray[np.bool_]
+    loss: NDArray[np.float64]
 
     def as_dict(self) -> dict[str, float]:
-        """Means over the boards, by the names of `Metrics`."""
+        """Means over the boards, by the names of `Metrics`; without the loss."""
         means = {"cell_acc": self.cell_acc, "board_acc": self.exact, "solved": self.solved}
         return {name: float(values.mean()) for name, values in means.items()}
-
-
-def score(boards: Boards, answers: Boards, labels: Boards) -> Scores:
-    """Judge each of ``(B, N, N)`` answers by its board and its label."""
-    right = (answers == labels).reshape(len(boards), -1)
-    return Scores(right.mean(axis=1), right.all(axis=1), solved(boards, answers))
-
-
-@torch.inference_mode()
-def score_boards(
-    model: HRM,
-    boards: Boards,
-    segments: Collection[int],
-    on_batch: Callable[[int], None] | None = None,
-) -> dict[int, Scores]:
-    """As `evaluate`, but board by board, and without the loss."""
-    counts = _checked(model, boards, segments)
-    labels, parts = label(boards), {count: [] for count in counts}
-    device = next(model.parameters()).device
-    size = boards_at_a_time(device, boards.shape[1])
-    model.eval()
-    for start in range(0, len(boards), size):
-        batch = boards[start : start + size]
-        tokens, state = to_tokens(batch, device), model.initial_state(len(batch), batch.shape[1])
-        for segment in range(1, counts[-1] + 1):
-            state, logits = model(state, tokens)
-            if segment in parts:
-                answers = to_boards(logits.argmax(-1))
-                parts[segment].append(score(batch, answers, labels[start : start + size]))
-        if on_batch:
-            on_batch(len(batch))
-    return {count: joined(scores) for count, scores in parts.items()}
-
-
-def joined(parts: Sequence[Scores]) -> Scores:
-    """The scores of several batches as one."""
-    names = ("cell_acc", "exact", "solved")
-    return Scores(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
-
-
-def _checked(model: HRM, boards: Boards, segments: Collection[int]) -> list[int]:
-    model.require_size(boards.shape[1])
-    counts = sorted(set(segments))
-    if not counts or counts[0] < 1:
-        raise ValueError(f"segments: {list(segments)}; give counts of 1 or more")
-    return counts
 
 
 def evaluate(
@@ -118,39 +73,64 @@ def evaluate(
         ValueError: if no segment count is given, or one below 1, or if the model does not work on
             boards of this size.
     """
-    counts = _checked(model, boards, segments)
+    found = score_boards(model, boards, segments, labels, batch_size, on_batch)
+    return {
+        count: Metrics(loss=float(scores.loss.mean()), **scores.as_dict())
+        for count, scores in found.items()
+    }
+
+
+def score_boards(
+    model: HRM,
+    boards: Boards,
+    segments: Collection[int],
+    labels: Boards | None = None,
+    batch_size: int | None = None,
+    on_batch: Callable[[int], None] | None = None,
+) -> dict[int, Scores]:
+    """As `evaluate`, but board by board."""
+    model.require_size(boards.shape[1])
+    counts = sorted(set(segments))
+    if not counts or counts[0] < 1:
+        raise ValueError(f"segments: {list(segments)}; give counts of 1 or more")
     labels = label(boards) if labels is None else labels
-    sums: dict[int, NDArray[np.float64]] = {count: np.zeros(4) for count in counts}
     model.eval()
     device = next(model.parameters()).device
     batch_size = batch_size or boards_at_a_time(device, boards.shape[1])
+    parts: dict[int, list[Scores]] = {count: [] for count in counts}
     for start in range(0, len(boards), batch_size):
         part = slice(start, start + batch_size)
-        for count, batch_sums in _measure(model, boards[part], labels[part], counts).items():
-            sums[count] += batch_sums
+        for count, scores in _score_batch(model, boards[part], labels[part], counts).items():
+            parts[count].append(scores)
         if on_batch:
             on_batch(len(boards[part]))
-    return {count: Metrics(*map(float, sums[count] / len(boards))) for count in counts}
+    return {count: joined(scores) for count, scores in parts.items()}
 
 
 @torch.inference_mode()
-def _measure(
+def _score_batch(
     model: HRM, boards: Boards, labels: Boards, counts: list[int]
-) -> dict[int, NDArray[np.float64]]:
-    """Sums over the batch of loss, cell_acc, board_acc and solved, for each segment count."""
+) -> dict[int, Scores]:
     device = next(model.parameters()).device
     tokens, targets = to_tokens(boards, device), to_tokens(labels, device)
     state = model.initial_state(len(boards), boards.shape[1])
-    loss, sums = 0.0, {}
+    losses, scores = np.zeros(len(boards)), {}
     for segment in range(1, counts[-1] + 1):
         state, logits = model(state, tokens)
-        loss += float(cross_entropy(logits, targets)) * len(boards)
+        losses += _losses(logits, targets)
         if segment in counts:
             answers = to_boards(logits.argmax(-1))
             right = (answers == labels).reshape(len(boards), -1)
-            scores = right.mean(), right.all(axis=1).mean(), solved(boards, answers).mean()
-            sums[segment] = np.array([loss / segment, *(s * len(boards) for s in scores)])
-    return sums
+            scores[segment] = Scores(
+                right.mean(axis=1), right.all(axis=1), solved(boards, answers), losses / segment
+            )
+    return scores
+
+
+def joined(parts: Sequence[Scores]) -> Scores:
+    """The scores of several batches as one."""
+    names = [field.name for field in fields(Scores)]
+    return Scores(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 def wilson(share: float, count: int) -> tuple[float, float]:
@@ -165,6 +145,12 @@ def wilson(share: float, count: int) -> tuple[float, float]:
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     """Mean cross-entropy over all cells of all boards, in float32."""
     return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten())
+
+
+def _losses(logits: Tensor, targets: Tensor) -> NDArray[np.float64]:
+    """``(B,)`` mean cross-entropy over the cells of each board."""
+    cells = F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="none")
+    return cells.view_as(targets).mean(dim=1).cpu().double().numpy()
 
 
 def to_tokens(boards: Boards, device: torch.device) -> Tensor:

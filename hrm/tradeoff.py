@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hrm.boards import Boards, label
+from hrm.boards import Boards, label, solved
 from hrm.config import ModelConfig
-from hrm.evaluation import joined, score, score_boards
+from hrm.evaluation import score_boards
 from hrm.hrm import HRM
 from hrm.operations import forward_flops
 from hrm.thinking import Thinking, boards_together, think
@@ -40,14 +40,14 @@ def ways(config: ModelConfig) -> dict[str, tuple[Thinking, tuple[int, ...]]]:
 
     Attempts that vote cost the same for every board, so they are given short times only.
     """
-    solved = Thinking("solved")
+    checked = Thinking("solved")
     short = tuple(sorted({1, 2, config.infer_segment_cnt}))
     return {
         FIXED: (Thinking(), LIMITS),
         "until settled": (Thinking("settled"), LIMITS[2:]),
-        "until solved": (solved, LIMITS),
-        "until solved, 8 symmetries": (replace(solved, symmetries=True), LIMITS),
-        "until solved, 8 starts": (replace(solved, restarts=RESTARTS), LIMITS),
+        "until solved": (checked, LIMITS),
+        "until solved, 8 symmetries": (replace(checked, symmetries=True), LIMITS),
+        "until solved, 8 starts": (replace(checked, restarts=RESTARTS), LIMITS),
         "vote of 8 symmetries": (Thinking(symmetries=True), short),
         "vote of 8 starts": (Thinking(restarts=RESTARTS), short),
     }
@@ -88,12 +88,12 @@ def compare(
 
 
 def _try(model: HRM, boards: Boards, thinking: Thinking) -> tuple[float, dict[str, float]]:
-    """Mean segments and mean scores."""
-    device = next(model.parameters()).device
-    size, segments, scores = boards_together(device, boards.shape[1]), [], []
-    for start in range(0, len(boards), size):
-        batch = boards[start : start + size]
-        thoughts = think(model, batch, thinking)
-        segments.append(thoughts.segments)
-        scores.append(score(batch, thoughts.answers, label(batch)))
-    return float(np.concatenate(segments).mean()), joined(scores).as_dict()
+    """Mean segments, and the shares of boards answered by their label and by any shortest path."""
+    size = boards_together(next(model.parameters()).device, boards.shape[1])
+    batches = [boards[start : start + size] for start in range(0, len(boards), size)]
+    thoughts = [think(model, batch, thinking) for batch in batches]
+    answers = np.concatenate([thought.answers for thought in thoughts])
+    exact = (answers == label(boards)).all(axis=(1, 2))
+    segments = np.concatenate([thought.segments for thought in thoughts])
+    shares = {"board_acc": exact, "solved": solved(boards, answers)}
+    return float(segments.mean()), {name: float(each.mean()) for name, each in shares.items()}

@@ -34,7 +34,7 @@ def test_curves_are_drawn_from_the_outcomes(tmp_path):
 
 def test_accuracy_by_size_is_drawn(tmp_path):
     solved = np.arange(30) % 3 > 0
-    scores = {n: {4: Scores(np.ones(30), solved, solved)} for n in (10, 20)}
+    scores = {n: {4: Scores(np.ones(30), solved, solved, np.ones(30))} for n in (10, 20)}
     save_sizes(
         tmp_path / "a.png", scores, {n: np.arange(1, 31, dtype=np.int32) for n in scores}, "a title"
     )

@@ -54,16 +54,20 @@ def test_thinking_until_solved_solves_as_much_for_less(model, boards):
     assert solved[-1].segments < 10
 
 
-def test_scores_board_by_board_are_those_of_the_evaluation(model):
-    boards = generate(4, 0.3, 150, 0)
-    done = []
-    found = score_boards(model, boards, [4, 1], on_batch=done.append)
-    expected = evaluate(model, boards, [1, 4])
-    assert list(found) == [1, 4] and sum(done) == 150
+def test_scores_board_by_board_are_those_of_each_board_alone(model):
+    boards, done = generate(4, 0.3, 150, 0), []
+    found = score_boards(model, boards, [4, 1], batch_size=64, on_batch=done.append)
+    assert list(found) == [1, 4] and done == [64, 64, 22]
+    metrics = evaluate(model, boards, [1, 4])
     for count, scores in found.items():
         assert scores.solved.shape == (150,)
+        for board in range(0, 150, 7):
+            one = evaluate(model, boards[board : board + 1], [count])[count]
+            assert (scores.exact[board], scores.solved[board]) == (one.board_acc, one.solved)
+            assert scores.cell_acc[board] == pytest.approx(one.cell_acc)
+            assert scores.loss[board] == pytest.approx(one.loss, rel=1e-5)
         for name, mean in scores.as_dict().items():
-            assert mean == pytest.approx(getattr(expected[count], name))
+            assert mean == pytest.approx(getattr(metrics[count], name))
 
 
 def test_wilson_interval_holds_the_shares_that_a_test_would_not_reject():

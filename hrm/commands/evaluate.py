@@ -135,7 +135,10 @@ def _scores(
         for size, boards in sets.items():
             task = progress.add_task(f"{len(boards)} boards, {size}×{size}", total=len(boards))
             scores[size] = score_boards(
-                network, boards, segments, lambda done, task=task: progress.advance(task, done)
+                network,
+                boards,
+                segments,
+                on_batch=lambda done, task=task: progress.advance(task, done),
             )
     return scores
 

@@ -153,6 +153,9 @@ def _as_json(sets: dict[int, "Boards"], rows: dict[int, dict[str, Any]]) -> dict
 
 
 def _described(sets: dict[int, "Boards"]) -> str:
+    counts = {len(boards) for boards in sets.values()}
+    if len(sets) > 1 and len(counts) == 1:
+        return f"{counts.pop():,} boards of each size"
     return ", ".join(f"{len(boards):,} boards of {size}×{size}" for size, boards in sets.items())
 
 

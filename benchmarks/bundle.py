@@ -11,11 +11,13 @@ import json
 import shutil
 from pathlib import Path
 
+from record import require_unseen
+
 from hrm import HRM, evaluate, hub, runs
 from hrm.boards import Boards
 from hrm.cli import errors_as_exit_codes
 from hrm.config import HELD_OUT_SEED, ModelConfig, TaskConfig
-from hrm.data import check_leak, content_hash, held_out, load_dataset
+from hrm.data import content_hash, held_out, load_dataset
 from hrm.evaluation import wilson
 from hrm.presets import DEFAULT_MODEL
 
@@ -38,12 +40,14 @@ def card(run: Path, name: str, command: str, note: str = "", board_cnt: int = BO
     Raises:
         ValueError: if there is no such run, or it has seen one of the held-out boards.
     """
-    model, config = HRM.from_pretrained(run), runs.read_config(run)
-    boards = held_out(model.board_size, config.task.wall_prob, board_cnt)
-    _require_unseen(boards, config.task)
-    history, best = runs.read_metrics(run), runs.best_epoch(run)
-    versions = json.loads((run / runs.VERSIONS).read_text())
-    minutes = sum(row["seconds"] for row in history) / 60
+    model, task = HRM.from_pretrained(run), runs.read_config(run).task
+    boards = held_out(model.board_size, task.wall_prob, board_cnt)
+    require_unseen(run, boards, load_dataset(task))
+    parts = (_head(model, name), _training(run, command, note), _accuracy(model, boards, task))
+    return "\n".join([*parts, _limits(model)])
+
+
+def _head(model: HRM, name: str) -> str:
     size, named = model.board_size, "" if name == DEFAULT_MODEL else f', "{name}"'
     return f"""---
 library_name: hrm-lab
@@ -62,8 +66,21 @@ from hrm import solve
 
 print(solve(open("board.txt").read(){named}))
 ```
+"""
 
-## Training
+
+def _network(config: ModelConfig) -> str:
+    modules = {"H": "one module", "HL": "two modules"}[config.modules]
+    mixing = ", a depthwise 3×3 convolution before attention" if config.local_mixing else ""
+    positions = ", RoPE by row and column" if config.rope_2d else ""
+    return f"{modules} of width {config.d_model} with {config.head_cnt} heads{mixing}{positions}"
+
+
+def _training(run: Path, command: str, note: str) -> str:
+    config, history, best = runs.read_config(run), runs.read_metrics(run), runs.best_epoch(run)
+    versions = json.loads((run / runs.VERSIONS).read_text())
+    minutes = sum(row["seconds"] for row in history) / 60
+    return f"""## Training
 
 | | |
 |---|---|
@@ -74,38 +91,7 @@ print(solve(open("board.txt").read(){named}))
 validation boards |
 | time | {minutes:.0f} minutes, validation included{note and f"; {note}"} |
 | machine | {versions["machine"]}, torch {versions["torch"]}, {PRECISIONS[config.train.precision]} |
-
-## Accuracy
-
-On {len(boards):,} held-out boards (`hrm data generate --size {size} --wall-prob \
-{config.task.wall_prob} --count {len(boards)} --seed {HELD_OUT_SEED}`, SHA-256 \
-`{content_hash(boards)[:16]}…`),
-none of which the run has seen; float32; 95 % Wilson intervals over boards, one training seed.
-*Board acc* asks for the very path that the label marks, *solved* accepts any shortest path.
-
-{_accuracy(model, boards)}
-
-## Limits
-
-{_sizes(model)} It has seen no other wall density. It answers boards
-without a path too, wrongly of necessity; `hrm solve` checks and says so.
 """
-
-
-def _require_unseen(boards: Boards, task: TaskConfig) -> None:
-    """Refuse a run that has seen a test board; a stream never yields one."""
-    dataset = load_dataset(task)
-    for seen in (dataset.train.fixed, dataset.val):
-        shared = 0 if seen is None else check_leak(boards, seen).shared
-        if shared:
-            raise ValueError(f"{shared} of the held-out boards are among those that it has seen")
-
-
-def _network(config: ModelConfig) -> str:
-    modules = {"H": "one module", "HL": "two modules"}[config.modules]
-    mixing = ", a depthwise 3×3 convolution before attention" if config.local_mixing else ""
-    positions = ", RoPE by row and column" if config.rope_2d else ""
-    return f"{modules} of width {config.d_model} with {config.head_cnt} heads{mixing}{positions}"
 
 
 def _data(task: TaskConfig, epochs: int) -> str:
@@ -122,14 +108,20 @@ def _data(task: TaskConfig, epochs: int) -> str:
     return f"{count:,} {kind}, `wall_prob` {task.wall_prob}, in {epochs} epochs{shown}"
 
 
-def _sizes(model: HRM) -> str:
-    size = f"{model.board_size}×{model.board_size}"
-    if model.config.tied_to_size_by:
-        return f"Boards of {size} cells only."
-    return f"Trained on boards of {size} cells only, though it takes others."
+def _accuracy(model: HRM, boards: Boards, task: TaskConfig) -> str:
+    return f"""## Accuracy
+
+On {len(boards):,} held-out boards (`hrm data generate --size {model.board_size} --wall-prob \
+{task.wall_prob} --count {len(boards)} --seed {HELD_OUT_SEED}`, SHA-256 \
+`{content_hash(boards)[:16]}…`),
+none of which the run has seen; float32; 95 % Wilson intervals over boards, one training seed.
+*Board acc* asks for the very path that the label marks, *solved* accepts any shortest path.
+
+{_accuracy_table(model, boards)}
+"""
 
 
-def _accuracy(model: HRM, boards: Boards) -> str:
+def _accuracy_table(model: HRM, boards: Boards) -> str:
     """A Markdown table of accuracy by segment count."""
     titles = ("segments", "cell acc", "board acc", "95 %", "solved", "95 %")
     lines = ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
@@ -140,6 +132,18 @@ def _accuracy(model: HRM, boards: Boards) -> str:
             cells += [f"{share:.3f}", f"{low:.3f} to {high:.3f}"]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _limits(model: HRM) -> str:
+    size = f"{model.board_size}×{model.board_size}"
+    sizes = f"Trained on boards of {size} cells only, though it takes others."
+    if model.config.tied_to_size_by:
+        sizes = f"Boards of {size} cells only."
+    return f"""## Limits
+
+{sizes} It has seen no other wall density. It answers boards
+without a path too, wrongly of necessity; `hrm solve` checks and says so.
+"""
 
 
 def bundle(run: Path, name: str, text: str, parent: Path = hub.BUNDLED) -> Path:

@@ -86,13 +86,33 @@ def measure(run: Path, board_cnt: int = BOARD_CNT) -> Measurement:
     if dataset.hashes != json.loads((run / runs.DATA).read_text())["hashes"]:
         raise ValueError(f"{run}: its boards are not those that its config names")
     test = held_out(config.task.board_size, config.task.wall_prob, board_cnt)
-    seen = _seen(dataset, config, len(history))
+    seen = require_unseen(run, test, dataset)
+    return _measurement(run, config, history, test, seen)
+
+
+def require_unseen(run: Path, test: Boards, dataset: Dataset) -> tuple[int, int]:
+    """Refuse test boards that a run has seen, or the walls of which it has where ends were moved.
+
+    Args:
+        run: its folder.
+        test: ``(B, N, N)`` boards to test on.
+        dataset: the run's boards.
+
+    Returns:
+        How many boards the run has seen, and how many test boards are among them when turned or
+        mirrored.
+
+    Raises:
+        ValueError: if there is a leak.
+    """
+    config, epochs = runs.read_config(run), len(runs.read_metrics(run))
+    seen = _seen(dataset, config, epochs)
     leak = check_leak(test, seen)
     if leak.shared:
         raise ValueError(f"{run}: {leak.shared} test boards are among those that it has seen")
     if config.task.move_ends and check_leak(_walls(test), _walls(seen)).shared_up_to_symmetry:
         raise ValueError(f"{run}: a test board has the walls of one that it has seen")
-    return _measurement(run, config, history, test, (len(seen), leak.shared_up_to_symmetry))
+    return len(seen), leak.shared_up_to_symmetry
 
 
 def _measurement(

@@ -153,7 +153,12 @@ def best_epoch(folder: Path) -> dict[str, float]:
     rows = read_metrics(folder)
     if not rows or not all(by in row for row in rows):
         raise ValueError(f"{folder / METRICS}: damaged: an epoch without {by}")
-    return (max if by == "board_acc" else min)(rows, key=lambda row: row[by])
+    return min(rows, key=lambda row: shortfall(row, by))
+
+
+def shortfall(row: dict[str, float], best_by: str) -> float:
+    """What the best epoch has least of, by its metrics and `train.best_by`; of equals the first."""
+    return row["val_loss"] if best_by == "val_loss" else 1 - row["board_acc"]
 
 
 def describe_data(config: RunConfig, dataset: Dataset) -> dict[str, Any]:

@@ -182,7 +182,7 @@ class Trainer:
             "boards_per_second": round(self.config.task.train_count / progress.train_seconds, 1),
         }
         progress.history.append(row)
-        loss = row["val_loss"] if self.config.train.best_by == "val_loss" else 1 - row["board_acc"]
+        loss = runs.shortfall(row, self.config.train.best_by)
         if progress.best_loss is None or loss < progress.best_loss:
             progress.best_loss = loss
             self.best.load_state_dict(self.learner.average.state_dict())

@@ -1,23 +1,14 @@
 import shutil
 
 import pytest
+import test_record
 
 from benchmarks.bundle import bundle, card
 from hrm import HRM, evaluate, launch, runs
 from hrm.board_text import format_board
 from hrm.data import held_out
-from hrm.presets import PRESETS
 
-TINY = PRESETS["debug"][1].derive(
-    task__board_size=4,
-    task__train_count=24,
-    task__val_count=8,
-    task__augment=True,
-    model__d_model=8,
-    train__epoch_cnt=3,
-    train__best_by="board_acc",
-    train__threads=1,
-)
+TINY = test_record.TINY.derive(task__augment=True, train__epoch_cnt=3, train__best_by="board_acc")
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +33,7 @@ def test_a_run_that_has_seen_a_held_out_board_gets_no_card(finished, tmp_path):
     mine.write_text("\n\n".join(map(format_board, held_out(4, 0.3, 40))) + "\n")
     shutil.copytree(finished, run)
     (run / runs.CONFIG).write_text(TINY.derive(task__train_boards=str(mine)).to_yaml())
-    with pytest.raises(ValueError, match=r"held-out boards are among those that it has seen"):
+    with pytest.raises(ValueError, match=r"run: 40 test boards are among those that it has seen"):
         card(run, "tiny", "hrm train debug", board_cnt=40)
 
 

@@ -7,6 +7,7 @@ import errno
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
@@ -25,6 +26,8 @@ from hrm.errors import Stopped, WorkFailed
 
 _FAILED, _WRONG_INPUT = 1, 2
 _BEYOND_THE_USER = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+_HEAD_START = 10.0
+"""Seconds for the first process to speak, where all fail alike; then torchrun ends the others."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -86,6 +89,10 @@ def errors_as_exit_codes() -> Iterator[None]:
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    if os.environ.get("RANK", "0") == "0":  # of several processes one speaks
+    """Of several processes one speaks: the first, or one that fails alone."""
+    first = os.environ.get("RANK", "0") == "0"
+    if not first and code < 128:  # not stopped by a signal, which the first tells of
+        time.sleep(_HEAD_START)
+    if first or code < 128:
         click.echo(f"hrm: {message}", err=True)
     sys.exit(code)

@@ -15,6 +15,7 @@ from hrm import cli, runs
 from hrm.board_text import format_boards, parse_boards, read_boards
 from hrm.config import ModelConfig, RunConfig, config_keys, load_config
 from hrm.data import check_leak, generate
+from hrm.errors import Stopped
 from hrm.hrm import HRM
 from hrm.presets import PRESETS
 
@@ -420,6 +421,23 @@ def test_wrong_input_is_one_clear_line(run, model, free, tmp_path, words, parts)
     before = sorted(p.relative_to(tmp_path) for p in tmp_path.rglob("*"))
     refused(run(*words.split()), *parts)
     assert sorted(p.relative_to(tmp_path) for p in tmp_path.rglob("*")) == before
+
+
+def test_of_several_processes_the_first_speaks_first(run, monkeypatch):
+    waits = []
+    monkeypatch.setattr("time.sleep", waits.append)
+    for number, head_starts in (("0", 0), ("1", 1)):  # the second is heard if nobody ends it
+        monkeypatch.setenv("RANK", number)
+        refused(run("train", "debug", "train.lrr=1"), "perhaps you meant train.lr")
+        assert len(waits) == head_starts
+
+
+def test_of_several_processes_that_are_stopped_the_first_tells(monkeypatch, capsys):
+    for number, words in (("0", "hrm: saved\n"), ("1", "")):
+        monkeypatch.setenv("RANK", number)
+        with pytest.raises(SystemExit, match="130"), cli.errors_as_exit_codes():
+            raise Stopped("saved", signal.SIGINT)
+        assert capsys.readouterr().err == words
 
 
 def test_a_folder_that_cannot_be_written(run, tmp_path):

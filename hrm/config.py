@@ -71,7 +71,8 @@ class TaskConfig(Section):
     walls, where a path joins them, and with the label computed anew. 1: any such pair; 2 to 4: the
     farthest apart of so many, for longer paths; 0: as they are."""
     train_boards: str | None = None
-    """A file of your own training boards; sets `train_count`, and as a flag `board_size` too."""
+    """A file of your own training boards; sets `train_count`, and as a flag `board_size` too,
+    unless a model is fine-tuned."""
     val_boards: str | None = None
     """A file of your own validation boards; without it, the last tenth of `train_boards`."""
 

@@ -77,11 +77,19 @@ def test_the_ablation_reports_are_of_the_results_beside_their_studies(name, tmp_
         assert committed[heading] == now[heading]
 
 
+def anchors(document: Path) -> set[str]:
+    """The links that GitHub makes of a document's headings."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text(), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def test_links_lead_somewhere():
-    for document in [ROOT / "README.md", *DOCUMENTS]:
-        for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
+    for document in [*ROOT.glob("*.md"), *DOCUMENTS]:
+        for target, anchor in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", document.read_text()):
             if not target.startswith("http"):
-                assert (document.parent / target).exists(), f"{document.name}: {target}"
+                there = document.parent / target if target else document
+                assert there.exists(), f"{document.name}: {target}"
+                assert not anchor or anchor in anchors(there), f"{document.name}: {target}#{anchor}"
 
 
 def test_the_makefile_and_ci_agree_with_the_readme():

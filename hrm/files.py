@@ -7,6 +7,8 @@ import secrets
 from pathlib import Path
 
 _TOO_LARGE = "larger than {:,} bytes"
+_BESIDE = ".{}.{}.new"
+"""The name of an unfinished file: after its target, and eight random digits."""
 
 
 def read_text(path: Path, limit: int) -> str:
@@ -56,7 +58,7 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         raise IsADirectoryError(errno.EISDIR, "is a folder, not a file", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     # A name of its own: whoever else is writing the same file must not be disturbed.
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+    beside = path.with_name(_BESIDE.format(path.name, secrets.token_hex(4)))
     data = content.encode() if isinstance(content, str) else content
     try:
         with open(beside, "wb") as file:
@@ -71,6 +73,12 @@ def write_atomic(path: Path, content: bytes | str) -> None:
             error.filename, error.filename2 = str(path), None  # the name that the user knows
         raise
     _sync_folder(path.parent)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a killed process left unfinished in a folder that nobody else writes to."""
+    for unfinished in folder.rglob(_BESIDE.format("*", "[0-9a-f]" * 8)):
+        unfinished.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

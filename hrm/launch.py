@@ -1,10 +1,11 @@
 """Start a run in its folder, or go on with it, showing progress: what `hrm train` does."""
 
 import signal
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from hrm import checkpoints, distributed, runs
+from hrm import checkpoints, distributed, files, runs
 from hrm.config import RunConfig
 from hrm.data import Dataset, fit_to_own_boards, load_dataset
 from hrm.display import TrainingDisplay, run_summary
@@ -77,9 +78,15 @@ def _require_free(folder: Path) -> None:
         raise ValueError(f"{folder}: already there; add --resume, or name another with --out")
 
 
-def _held(folder: Path) -> AbstractContextManager[None]:
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
     """The folder's lock; of several processes the main one holds it for all."""
-    return runs.locked(folder) if distributed.is_main() else nullcontext()
+    if not distributed.is_main():
+        yield
+        return
+    with runs.locked(folder):
+        files.sweep(folder)
+        yield
 
 
 def _run(

@@ -58,7 +58,6 @@ def locked(folder: Path) -> Iterator[None]:
         if not _try_lock(file.fileno()):
             file.seek(0)
             raise ValueError(f"{folder}: in use by {file.read().strip() or 'another process'}")
-        _sweep(folder)
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
         file.flush()
@@ -210,12 +209,6 @@ def _flat(content: Any, prefix: str = "") -> dict[str, Any]:
 def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[tuple[str, Any, Any]]:
     keys = [*new, *(key for key in old if key not in new)]
     return [(key, old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)]
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what a killed process had not finished writing; see `files.write_atomic`."""
-    for unfinished in folder.rglob(".*.new"):
-        unfinished.unlink()
 
 
 def _numbered(preset: str) -> Iterator[Path]:

@@ -3,7 +3,7 @@ import tracemalloc
 
 import pytest
 
-from hrm.files import read_text, write_atomic
+from hrm.files import read_text, sweep, write_atomic
 
 
 def files_below(folder):
@@ -26,6 +26,19 @@ def test_content_is_replaced_whole(tmp_path):
     write_atomic(file, "new")
     assert file.read_text() == "new"
     assert files_below(tmp_path) == ["file.txt"]
+
+
+def test_only_what_an_unfinished_write_left_is_swept_away(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "replace", lambda source, target: os._exit(9))  # as if killed
+    if not (child := os.fork()):
+        write_atomic(tmp_path / "a" / "file.txt", "new")
+    os.waitpid(child, 0)
+    others = [".notes.new", "a/.mine.new", "a/b.12345678.new", "a/file.txt"]
+    for name in others:
+        (tmp_path / name).write_text("")
+    assert len(files_below(tmp_path)) == 5
+    sweep(tmp_path)
+    assert files_below(tmp_path) == sorted(others)
 
 
 def test_missing_folders_are_made(tmp_path):

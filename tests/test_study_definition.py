@@ -77,6 +77,12 @@ def test_what_the_manual_shows_is_understood(tmp_path):
     assert [r.control for r in study_of(tmp_path, without_grid + rows).rows] == [False, False, True]
 
 
+def test_what_is_said_of_other_hypotheses_may_stand_before_them(tmp_path):
+    first = "hypotheses:\n  0 robust: {claim: all hold, robust: [h]}\n"
+    of_h, of_both = study_of(tmp_path, GOOD.replace("hypotheses:\n", first)).hypotheses
+    assert of_h.name == "h" and of_both.robust == ("h",)
+
+
 def test_a_grid_is_every_combination(tmp_path):
     grid = "grid: {segments: [1, 2], depth: [shallow, deep], model.grad_horizon: [full]}"
     text = re.sub(r"rows:.*", grid, GOOD, flags=re.DOTALL)

@@ -70,6 +70,12 @@ def numbers(folder: Path, name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def test_a_report_names_the_seeds_that_its_figures_are_of(folder, tmp_path):
+    study = study_of(folder, ASKED.replace("seeds: 2", "seeds: 1"))  # and run with --seeds 2
+    write_report(study, read_results(folder / "results/s", study), tmp_path)
+    assert "Seeds: 0, 1;" in (tmp_path / "report.md").read_text()
+
+
 def test_the_report_of_an_unfinished_study(folder, report):
     text = (report / "report.md").read_text()
     results = read_results(folder / "results/s", study_of(folder, ASKED))

@@ -198,6 +198,13 @@ def test_a_child_that_is_killed_has_failed(tmp_path):
     assert ended is job and "SIGKILL" in result["failed"] and executor.free == 1
 
 
+def test_a_child_that_fails_before_its_run_begins_is_tried_again(tmp_path):
+    study = study_of(tmp_path, STUDY.replace("board_size: 4", "board_size: 2"))
+    for _ in range(2):
+        with pytest.raises(WorkFailed, match=r"(?s)2 of 2 runs .*one-seed0: .* too few"):
+            run_study(study, tmp_path / "runs", tmp_path / "results", LocalExecutor(workers=2))
+
+
 def test_a_study_that_is_stopped_and_killed_ends_as_an_uninterrupted_one(tmp_path):
     text = STUDY.replace("epoch_cnt: 6", "epoch_cnt: 50").replace("  one: {segments: 1}\n", "")
     (tmp_path / "whole").mkdir()

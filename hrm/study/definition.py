@@ -233,7 +233,8 @@ def _mentioned(file: StudyFile) -> list[tuple[str, str]]:
 def _hypotheses(file: StudyFile, rows: set[str]) -> tuple[Hypothesis, ...]:
     """Those that the rows can test, each with the pairs of which both rows are there."""
     found: dict[str, Hypothesis] = {}
-    for name, keys in file.hypotheses.items():
+    # Those about the robustness of others come after these, wherever they stand in the file.
+    for name, keys in sorted(file.hypotheses.items(), key=lambda item: bool(item[1].robust)):
         place = f"hypotheses.{name}"
         if keys.compare is not None and keys.compare not in file.comparisons:
             known = list(file.comparisons)

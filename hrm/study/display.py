@@ -109,8 +109,9 @@ class StudyDisplay:
         return Text(f"{result['summary']['best']['board_acc']:.3f}", style="green")
 
     def _footer(self) -> str:
-        done = sum("failed" not in result for result in self._results.values())
-        failed = len(self._results) - done
+        known = [result for name, result in self._results.items() if name in self._cost]
+        done = sum("failed" not in result for result in known)
+        failed = len(known) - done
         left = self._seconds_left()
         words = [f"{done} of {len(self._study.runs)} done", f"{len(self._running)} running"]
         words += [f"{failed} failed"] if failed else []

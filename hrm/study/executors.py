@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hrm.study.job import Job
-from hrm.study.results import RESULT, Result, failure
+from hrm.study.results import Result, failure, left_by_child
 
 _STOP_SECONDS = 60
 
@@ -86,7 +86,7 @@ class LocalExecutor:
 
     def _outcome(self, job: Job, code: int) -> Result:
         if code == 0:
-            return json.loads((Path(job.folder) / RESULT).read_text(encoding="utf-8"))
+            return json.loads(left_by_child(job).read_text(encoding="utf-8"))
         if code < 0:
             return failure(job, f"ended by signal {signal.Signals(-code).name}")
         lines = _log(job).read_text(encoding="utf-8", errors="replace").split("\n")

@@ -36,7 +36,7 @@ class Finished:
         return t_interval([measured(by_seed[seed], measure, epochs) for seed in sorted(by_seed)])
 
     def boards(self, row: str) -> Interval:
-        """Board acc of the best epoch with its interval over boards."""
+        """Board acc of the model that was kept, with its interval over boards."""
         by_seed = self.rows[row]
         exact = [by_seed[seed]["validation"]["exact"] for seed in sorted(by_seed)]
         return board_interval([texts[min(texts, key=int)] for texts in exact])

@@ -102,10 +102,10 @@ def _status(study: Study, results: dict[str, Result]) -> list[str]:
     torches = sorted({r["versions"]["torch"] for r in done})
     settled = [result["settled"] for result in done]
     settled = sorted({f"{s['threads']} thread(s) a run, {s['kernels']} kernels" for s in settled})
+    seeds = sorted({result["seed"] for result in done} or study.seeds)
     return [
         f"Runs: {len(done)} of {expected} done" + (f", {failed} failed" if failed else ""),
-        f"Seeds: {', '.join(str(seed) for seed in study.seeds)}; seed s sets the boards and the"
-        " training",
+        f"Seeds: {', '.join(str(seed) for seed in seeds)}; seed s sets the boards and the training",
         f"Time: {duration(seconds)} over all runs, evaluation included; {'; '.join(settled)}",
         f"Machine: {'; '.join(machines)}; torch {', '.join(torches)}",
         f"Command: hrm study run {study.name}.yaml",

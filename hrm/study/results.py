@@ -13,14 +13,16 @@ from hrm.study.definition import Run, Study
 from hrm.study.job import Job
 
 Result = dict[str, Any]
-"""What `job.carry_out` returned; or of a failed run, what it was, and the reason as `failed`."""
-
-RESULT = "result.json"
-"""A child process leaves its result under this name in the run folder."""
+"""What `work.carry_out` returned; or of a failed run, what it was, and the reason as `failed`."""
 
 FORMAT_VERSION = 1
 _MAX_BYTES = 2**26
 _NEEDED = ("study", "row", "seed", "config", "test_count")
+
+
+def left_by_child(job: Job) -> Path:
+    """Where a child process leaves its result: beside the run folder, which may hold no run yet."""
+    return Path(f"{job.folder}.json")
 
 
 def write_result(folder: Path, job: Job, result: Result) -> None:

@@ -43,7 +43,8 @@ def main_table(study: Study, finished: Finished) -> Table:
     note = (
         "Best epoch by board acc on the validation boards; acc4x, gap and solved are of that same"
         " epoch. Mean ± half the 95 % t-interval over seeds. *Over boards*: the 95 % bootstrap"
-        " interval of board acc over validation boards. Operations are of the whole training."
+        " interval of board acc over validation boards, of the model that"
+        " `train.best_by` kept. Operations are of the whole training."
     )
     return Table("All rows", header, rows, note)
 
@@ -62,8 +63,8 @@ def other_epochs_table(study: Study, finished: Finished) -> Table:
         rows.append([row.name, *texts])
     note = (
         f"The test set is {study.test_count:,} held-out boards that no run trains on and nothing"
-        " was selected on; the model is the best epoch's. Best selects on the boards that it"
-        " reports, so it flatters; the test set does not."
+        " was selected on; the model is the one that `train.best_by` kept. Best selects on"
+        " the boards that it reports, so it flatters; the test set does not."
     )
     return Table("Test set and other epochs", header, rows, note)
 

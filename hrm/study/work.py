@@ -26,7 +26,7 @@ from hrm.files import write_atomic
 from hrm.hrm import HRM
 from hrm.operations import forward_flops, run_flops, training_flops
 from hrm.study.job import OPEN, Job
-from hrm.study.results import RESULT, Result, failure
+from hrm.study.results import Result, failure, left_by_child
 from hrm.study.statistics import summarise
 
 CURVE_SEGMENTS = 16
@@ -39,7 +39,7 @@ def work() -> None:
     """What a child process does: the job on its standard input, until that ends."""
     job = Job(**json.loads(sys.stdin.readline()))
     threading.Thread(target=_stop_with_parent, daemon=True).start()
-    write_atomic(Path(job.folder) / RESULT, json.dumps(attempt(job)))
+    write_atomic(left_by_child(job), json.dumps(attempt(job)))
 
 
 def attempt(job: Job) -> Result:

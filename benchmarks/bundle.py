@@ -38,9 +38,13 @@ def card(run: Path, name: str, command: str, note: str = "", board_cnt: int = BO
         board_cnt: held-out boards to measure on.
 
     Raises:
-        ValueError: if there is no such run, or it has seen one of the held-out boards.
+        ValueError: if there is no such run, it is one that the card has no words for, or it has
+            seen one of the held-out boards.
     """
-    model, task = HRM.from_pretrained(run), runs.read_config(run).task
+    model, config = HRM.from_pretrained(run), runs.read_config(run)
+    task = config.task
+    if task.board_sizes or task.train_boards or config.train.init_from:
+        raise ValueError(f"{run}: a card tells of new models from drawn boards of one size")
     boards = held_out(model.board_size, task.wall_prob, board_cnt)
     require_unseen(run, boards, load_dataset(task))
     parts = (_head(model, name), _training(run, command, note), _accuracy(model, boards, task))

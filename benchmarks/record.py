@@ -23,6 +23,7 @@ from hrm.cli import errors_as_exit_codes
 from hrm.config import RunConfig
 from hrm.data import Dataset, check_leak, content_hash, held_out, load_dataset
 from hrm.evaluation import wilson
+from hrm.study.results import first_difference
 
 BOARD_CNT = 1000
 MAX_PARAMETERS = 6_300_000
@@ -35,6 +36,8 @@ PROTOCOL = {
     "stream": False,
     "train_boards": None,
 }
+SEED_AND_MACHINE = {"task__seed": 0, "train__seed": 0, "train__threads": 1}
+"""What may differ between the runs of a recipe, as one and the same."""
 SCORES = ("board_acc", "acc4x", "solved", "solved4x")
 
 
@@ -107,7 +110,7 @@ def require_unseen(run: Path, test: Boards, dataset: Dataset) -> tuple[int, int]
     """
     config, epochs = runs.read_config(run), len(runs.read_metrics(run))
     seen = _seen(dataset, config, epochs)
-    leak = check_leak(test, seen)
+    leak = check_leak(seen, test)
     if leak.shared:
         raise ValueError(f"{run}: {leak.shared} test boards are among those that it has seen")
     if config.task.move_ends and check_leak(_walls(test), _walls(seen)).shared_up_to_symmetry:
@@ -168,6 +171,8 @@ def kind(config: RunConfig, parameter_cnt: int) -> str:
         departures.append(f"{parameter_cnt:,} parameters, not {MAX_PARAMETERS:,} at most")
     if config.train.init_from:
         departures.append(f"train.init_from {config.train.init_from}")
+    if config.train.seed != config.task.seed:
+        departures.append(f"train.seed {config.train.seed}, not task.seed {config.task.seed}")
     if departures:
         return f"outside the protocol: {'; '.join(departures)}"
     if config.task.move_ends:
@@ -188,17 +193,25 @@ def _walls(boards: Boards) -> Boards:
     return np.where(boards == WALL, WALL, FLOOR).astype(np.uint8)
 
 
-def row(measurements: list[Measurement]) -> str:
-    """The Markdown row of a recipe: of several seeds the mean and the range, of one its interval.
+def require_one_recipe(folders: list[Path]) -> None:
+    """Refuse runs that are not the seeds of one recipe; on how many threads is free.
 
     Raises:
-        ValueError: if the runs are not of one kind, or two have the same seed.
+        ValueError: naming the first difference.
     """
-    first = measurements[0]
-    if len({m.seed for m in measurements}) < len(measurements):
+    configs = [runs.read_config(folder) for folder in folders]
+    if len({config.task.seed for config in configs}) < len(configs):
         raise ValueError("two of the runs have the same task.seed; a row is one run a seed")
-    if len({(m.kind, m.parameters, m.segments) for m in measurements}) > 1:
-        raise ValueError("the runs are of different kinds or models; a row is one recipe")
+    recipes = [config.derive(**SEED_AND_MACHINE).model_dump() for config in configs]
+    for folder, recipe in zip(folders, recipes, strict=True):
+        if recipe != recipes[0]:
+            difference = first_difference(recipe, recipes[0])
+            raise ValueError(f"{folder} and {folders[0]}: {difference}; a row is one recipe")
+
+
+def row(measurements: list[Measurement]) -> str:
+    """The Markdown row of a recipe: mean and range of several seeds, the interval of one."""
+    first = measurements[0]
     cells = [Path(first.run).name, first.kind, ", ".join(str(m.seed) for m in measurements)]
     for score in SCORES:
         values = [getattr(m, score) for m in measurements]
@@ -216,7 +229,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure finished runs, the seeds of one recipe.")
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
     with errors_as_exit_codes():
-        measurements = [measure(run) for run in parser.parse_args().runs]
+        folders = parser.parse_args().runs
+        require_one_recipe(folders)
+        measurements = [measure(folder) for folder in folders]
         print(row(measurements))
         for measurement in measurements:
             print(json.dumps(asdict(measurement)))

@@ -5,8 +5,7 @@ import test_record
 
 from benchmarks.bundle import bundle, card
 from hrm import HRM, evaluate, launch, runs
-from hrm.board_text import format_board
-from hrm.data import held_out
+from hrm.data import held_out, load_dataset
 
 TINY = test_record.TINY.derive(task__augment=True, train__epoch_cnt=3, train__best_by="board_acc")
 
@@ -28,13 +27,21 @@ def test_the_card_says_what_the_run_did_and_what_its_best_model_is_worth(finishe
     assert "on a quiet machine" in text and "one module of width 8 with 2 heads" in text
 
 
-def test_a_run_that_has_seen_a_held_out_board_gets_no_card(finished, tmp_path):
-    mine, run = tmp_path / "mine.txt", tmp_path / "run"
-    mine.write_text("\n\n".join(map(format_board, held_out(4, 0.3, 40))) + "\n")
-    shutil.copytree(finished, run)
-    (run / runs.CONFIG).write_text(TINY.derive(task__train_boards=str(mine)).to_yaml())
-    with pytest.raises(ValueError, match=r"run: 40 test boards are among those that it has seen"):
-        card(run, "tiny", "hrm train debug", board_cnt=40)
+def test_a_run_that_has_seen_a_held_out_board_gets_no_card(finished, monkeypatch):
+    seen = load_dataset(TINY.task).val
+    monkeypatch.setattr("benchmarks.bundle.held_out", lambda *_: seen)
+    with pytest.raises(ValueError, match=r"tiny: 8 test boards are among those that it has seen"):
+        card(finished, "tiny", "hrm train debug")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"task__board_sizes": [4, 5]}, {"train__init_from": "boardpath-10x10"}]
+)
+def test_a_run_that_the_card_has_no_words_for_gets_none(finished, tmp_path, changes):
+    shutil.copytree(finished, tmp_path / "run")
+    (tmp_path / "run" / runs.CONFIG).write_text(TINY.derive(**changes).to_yaml())
+    with pytest.raises(ValueError, match=r"run: a card tells of new models"):
+        card(tmp_path / "run", "tiny", "hrm train debug")
 
 
 def test_what_is_bundled_is_the_best_model_with_its_card_and_metrics(finished, tmp_path):

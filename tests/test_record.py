@@ -4,7 +4,7 @@ import shutil
 import numpy as np
 import pytest
 
-from benchmarks.record import kind, measure, row
+from benchmarks.record import kind, measure, require_one_recipe, row
 from hrm import HRM, evaluate, launch, runs
 from hrm.augmentation import END_TRIES, symmetries, with_ends_moved
 from hrm.config import RunConfig
@@ -97,6 +97,7 @@ def test_what_is_no_finished_run_is_refused(finished, tmp_path):
         ({"task__train_count": 4000}, "outside the protocol: task.train_count 4000, not 2000"),
         ({"task__stream": True}, "outside the protocol: task.stream True, not False"),
         ({"train__init_from": "x"}, "outside the protocol: train.init_from x"),
+        ({"train__seed": 3}, "outside the protocol: train.seed 3, not task.seed 0"),
     ],
 )
 def test_the_class_of_a_run(changes, words):
@@ -104,13 +105,27 @@ def test_the_class_of_a_run(changes, words):
     assert "6,300,001 parameters" in kind(RECORD, 6_300_001)
 
 
-def test_a_row_is_one_recipe_and_its_seeds(finished):
+def test_a_row_is_the_mean_over_seeds(finished):
     one = measure(finished, 40)
     assert f"{one.board_acc:.3f} (" in row([one])
     other = type(one)(**{**one.__dict__, "seed": 1, "board_acc": one.board_acc + 0.5})
     mean = one.board_acc + 0.25
     assert f"{mean:.4f} ({one.board_acc:.3f} to {other.board_acc:.3f})" in row([one, other])
-    with pytest.raises(ValueError, match=r"same task\.seed"):
-        row([one, one])
-    with pytest.raises(ValueError, match="different kinds"):
-        row([one, type(one)(**{**other.__dict__, "kind": "augmented"})])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"task__seed": 1, "train__seed": 1, "train__threads": 2}, None),
+        ({}, r"same task\.seed"),
+        ({"task__seed": 1, "train__lr": 1e-3}, r"train\.lr is 0\.001 there and 0\.005 here"),
+        ({"task__seed": 1, "task__augment": True}, r"task\.augment"),
+    ],
+)
+def test_a_row_is_one_recipe(finished, tmp_path, changes, message):
+    (tmp_path / runs.CONFIG).write_text(runs.read_config(finished).derive(**changes).to_yaml())
+    if message is None:
+        require_one_recipe([finished, tmp_path])
+        return
+    with pytest.raises(ValueError, match=message):
+        require_one_recipe([finished, tmp_path])

@@ -1,8 +1,8 @@
 """Fused steps between a block's matrix products, on CPUs: `kernels.c`, compiled once for float32
 and, where autocast makes the products bfloat16, once for that.
 
-Each function here has the same mathematics as the plain PyTorch beside its call in `layers.py` and
-`hrm.py`, in fewer passes over memory. They need Linux and a C compiler; without one, everything
+Each function here has the same mathematics as the plain PyTorch beside its call in `layers.py`, in
+fewer passes over memory. They need Linux and a C compiler; without one, everything
 runs on plain PyTorch. Which of the two is used is `train.kernels` in a run's config; outside a
 training, the fused ones wherever they can be had.
 """
@@ -87,6 +87,18 @@ def seed_dropout(seed: int, boards: Tensor) -> None:
     _boards = boards.contiguous()
     fused = _enabled and available()
     torch.manual_seed(seed if fused else seed + int(boards[0]))
+
+
+@contextlib.contextmanager
+def own_masks(dropout: float, board_cnt: int) -> Iterator[None]:
+    """While entered, PyTorch's dropout draws other masks than for other boards of the batch.
+
+    For a step that the fused kernels leave to PyTorch: their seed is the same for all boards.
+    """
+    key, boards, _ = _draw(dropout, board_cnt)
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(key ^ int(boards[0]))
+        yield
 
 
 def add_norm(x: Tensor, y: Tensor, weight: Tensor | None, dropout: float) -> Tensor:
@@ -318,7 +330,13 @@ def _build(compiler: str, options: tuple[str, ...], openmp: Path) -> Path:
         CalledProcessError: if the compiler refuses.
     """
     version = subprocess.run([compiler, "--version"], capture_output=True, check=True).stdout
-    made_of = (_SOURCE.read_bytes(), version, repr(options).encode(), _processor())
+    made_of = (
+        _SOURCE.read_bytes(),
+        version,
+        repr(options).encode(),
+        openmp.name.encode(),
+        _processor(),
+    )
     name = hashlib.sha256(b"\0".join(made_of)).hexdigest()[:16]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hrm"
     target = cache / f"kernels-{name}.so"

@@ -10,6 +10,7 @@ Axes, in every annotation of this package:
 
 import functools
 import math
+from contextlib import nullcontext
 
 import torch
 import torch.nn.functional as F
@@ -142,7 +143,8 @@ class SDPAttention(nn.Module):
     def forward(self, x: Float[Tensor, "B S D"]) -> Float[Tensor, "B S D"]:
         batch, cells, width = x.shape
         dropout = self.dropout if self.training else 0.0
-        if kernels.apply_to(x) and cells <= kernels.MOST_CELLS:
+        fused = kernels.apply_to(x)
+        if fused and cells <= kernels.MOST_CELLS:
             cosine, sine = self.rope.table(math.isqrt(cells)) if self.rope else (None, None)
             mixed = kernels.attention(self.qkv(x), self.head_cnt, cosine, sine, dropout)
             return self.out(mixed)
@@ -151,7 +153,8 @@ class SDPAttention(nn.Module):
         if self.rope is not None:
             turned = self.rope(turned)
         queries, keys = turned.chunk(2, dim=1)
-        mixed = F.scaled_dot_product_attention(queries, keys, values, dropout_p=dropout)
+        with kernels.own_masks(dropout, batch) if fused and dropout else nullcontext():
+            mixed = F.scaled_dot_product_attention(queries, keys, values, dropout_p=dropout)
         return self.out(mixed.transpose(1, 2).reshape(batch, cells, width))
 
 

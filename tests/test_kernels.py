@@ -192,6 +192,21 @@ def test_a_board_s_masks_do_not_depend_on_its_company():
 
 
 @needs_kernels
+def test_boards_too_large_for_fused_attention_have_masks_of_their_own(monkeypatch):
+    monkeypatch.setattr(kernels, "MOST_CELLS", 24)
+    tokens, _ = boards(1)
+    model = learner(True, {"sdpa_dropout": 0.5}).model
+
+    def logits(board: int) -> torch.Tensor:
+        kernels.seed_dropout(0, torch.tensor([board]))
+        return model(model.initial_state(1), tokens)[1]
+
+    first, second = logits(0), logits(1)
+    assert not torch.allclose(first, second)
+    assert torch.equal(first, logits(0))
+
+
+@needs_kernels
 def test_gradients_see_the_masks_of_the_forward_pass():
     torch.manual_seed(3)
     x, y = (torch.randn(2, 9, 8, requires_grad=True) for _ in range(2))

@@ -56,10 +56,13 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     """
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "is a folder, not a file", str(path))
+    data = content.encode() if isinstance(content, str) else content
+    if path.exists() and not path.is_file():  # a device or a pipe
+        path.write_bytes(data)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     # A name of its own: whoever else is writing the same file must not be disturbed.
     beside = path.with_name(_BESIDE.format(path.name, secrets.token_hex(4)))
-    data = content.encode() if isinstance(content, str) else content
     try:
         with open(beside, "wb") as file:
             file.write(data)

@@ -110,14 +110,15 @@ def write_model(
     weights: dict[str, Tensor],
     card: str | None = None,
 ) -> None:
-    """Write a model folder; each file is replaced atomically.
+    """Write a model folder; each file is replaced atomically, and the config, by which a folder is
+    taken for a model, comes after the weights.
 
     Raises:
         OSError: if the folder cannot be written.
     """
     description = _describe(config, board_size)
-    write_atomic(folder / CONFIG, description)
     tensors.write(folder / WEIGHTS, weights, description)
+    write_atomic(folder / CONFIG, description)
     write_atomic(folder / CARD, card or _plain_card(config, board_size, weights))
 
 

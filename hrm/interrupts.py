@@ -5,7 +5,7 @@ from types import FrameType
 
 
 class Interrupts:
-    """While entered, the first signal is only noted; a second one ends the process as usual."""
+    """While entered, a first signal is only noted; a second of its kind ends the process."""
 
     signals = (signal.SIGINT, signal.SIGTERM)
 

@@ -119,9 +119,24 @@ def require_same(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> None
         )
 
 
+def require_same_choice(folder: Path, old: dict[str, Any], config: RunConfig) -> None:
+    """Refuse to go on by another measure of the best epoch, which the epochs so far lack.
+
+    Raises:
+        ConfigError: naming both.
+    """
+    before = validate(old["config"]).train.best_by
+    if before != config.train.best_by:
+        raise ConfigError(
+            f"train.best_by: {folder} has kept its best epoch by {before}, which cannot be compared"
+            f" with {config.train.best_by}; leave it, or begin a new run with --init-from"
+        )
+
+
 def has_metrics(folder: Path) -> bool:
     """Whether a run has finished an epoch."""
-    return (folder / METRICS).exists()
+    file = folder / METRICS
+    return file.exists() and file.stat().st_size > 0
 
 
 def read_metrics(folder: Path) -> list[dict[str, float]]:

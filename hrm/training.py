@@ -87,11 +87,13 @@ class Trainer:
             A line for each damaged checkpoint that was passed over.
 
         Raises:
-            ValueError: if there is none, or it is of another run: with a line for each difference.
+            ValueError: if there is none, or it is of another run: with a line for each difference;
+                if its best epoch was chosen by another measure, changes accepted or not.
         """
         checkpoint = checkpoints.read(self.folder / "checkpoints" / "last")
         if not accept_changes:
             runs.require_same(self.folder, checkpoint.identity, self._identity())
+        runs.require_same_choice(self.folder, checkpoint.identity, self.config)
         checkpoint.restore(self._models(), self.learner.optimizers)
         self.progress = checkpoint.progress
         distributed.wait_for_all()  # they read what is written now

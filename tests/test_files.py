@@ -41,6 +41,14 @@ def test_only_what_an_unfinished_write_left_is_swept_away(tmp_path, monkeypatch)
     assert files_below(tmp_path) == sorted(others)
 
 
+def test_a_pipe_is_written_to_and_stays(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    write_atomic(tmp_path / "pipe", "new")
+    assert os.read(reader, 9) == b"new" and (tmp_path / "pipe").is_fifo()
+    os.close(reader)
+
+
 def test_missing_folders_are_made(tmp_path):
     write_atomic(tmp_path / "a" / "b" / "file.txt", "x")
     assert files_below(tmp_path) == [os.path.join("a", "b", "file.txt")]

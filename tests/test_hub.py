@@ -115,6 +115,15 @@ def test_an_edited_config_is_noticed(folder):
         HRM.from_pretrained(folder)
 
 
+def test_a_folder_is_no_model_before_its_weights_are_there(model, tmp_path, monkeypatch):
+    with monkeypatch.context() as full:
+        full.setattr("hrm.tensors.write", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
+        with pytest.raises(OSError, match="full"):
+            model.save_pretrained(tmp_path / "checkpoints" / "best")
+    model.save_pretrained(tmp_path / "checkpoints" / "last")
+    assert HRM.from_pretrained(tmp_path).parameter_cnt == model.parameter_cnt
+
+
 def test_a_run_without_a_best_checkpoint_yet_stands_for_its_last(model, tmp_path):
     model.save_pretrained(tmp_path / "run" / "checkpoints" / "last")
     assert hub.find_model(tmp_path / "run") == tmp_path / "run" / "checkpoints" / "last"

@@ -136,6 +136,12 @@ def test_a_held_folder_refuses_its_own_process_too_and_stays_held(tmp_path):
         pass
 
 
+def test_a_run_in_its_first_epoch_has_no_metrics_yet(tmp_path):
+    assert not runs.has_metrics(tmp_path)
+    (tmp_path / runs.METRICS).write_text("")  # of a run resumed there
+    assert not runs.has_metrics(tmp_path)
+
+
 def test_a_lock_is_let_go_of_after_a_failure(tmp_path):
     with pytest.raises(KeyError), runs.locked(tmp_path):
         raise KeyError

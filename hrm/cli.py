@@ -64,6 +64,9 @@ def errors_as_exit_codes() -> Iterator[None]:
     """Turn whatever a user can run into into one message on standard error and an exit code."""
     try:
         yield
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(_WRONG_INPUT)
     except click.UsageError as error:
         where = f" (`{error.ctx.command_path} --help` is the manual)" if error.ctx else ""
         _fail(f"{error.format_message()}{where}", _WRONG_INPUT)
@@ -85,7 +88,7 @@ def errors_as_exit_codes() -> Iterator[None]:
         _fail(str(error), _WRONG_INPUT)
     except OSError as error:
         code = _FAILED if error.errno in _BEYOND_THE_USER else _WRONG_INPUT
-        _fail(f"{error.filename or 'file'}: {error.strerror or error}", code)
+        _fail(f"{error.filename or 'output'}: {error.strerror or error}", code)
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -415,7 +415,7 @@ def _read_yaml(file: str) -> dict[str, Any]:
     settings = parse_yaml(read_text(Path(file), MAX_CONFIG_BYTES), source=file)
     if not isinstance(settings, dict):
         raise ConfigError(f"{file}: expected sections {', '.join(SECTIONS)}")
-    return settings
+    return nest({str(key): value for key, value in settings.items()})
 
 
 def _parse_override(override: str) -> dict[str, Any]:

@@ -88,6 +88,12 @@ def test_every_command_has_help(run, command):
     assert code == 0 and out.startswith("Usage: hrm")
 
 
+@pytest.mark.parametrize("words", [[], ["data"], ["study"]])
+def test_a_command_alone_shows_its_help(run, words):
+    code, _, err = run(*words)
+    assert code == 2 and err.startswith("Usage: hrm") and err.count("--help") == 1
+
+
 def test_train_solve_evaluate_info(run, tmp_path):
     code, out, err = run("train", "debug", *TINY, "--out", "run")
     assert code == 0, err
@@ -207,6 +213,12 @@ def test_resuming_with_other_settings_names_each_difference(run):
     assert code == 2 and "--accept-changes" in err
     assert "train.lr: the run has 0.005, now it is 0.0001" in err
     assert "task.seed: the run has 0, now it is 3" in err
+
+
+def test_a_run_goes_on_by_the_measure_that_chose_its_best_epoch(run):
+    run("train", "debug", *TINY, "--out", "run")
+    words = ["--resume", "--accept-changes", "--out", "run"]
+    refused(run("train", *words, "train.best_by=board_acc"), "train.best_by", "val_loss")
 
 
 def test_a_longer_run_by_accepted_changes(run, tmp_path):
@@ -331,6 +343,13 @@ def test_a_model_without_a_tie_to_its_size_is_fine_tuned_on_another(run, tmp_pat
     torch.testing.assert_close(large.head.weight, small.head.weight, atol=1e-6, rtol=1e-5)
 
 
+def test_own_boards_are_found_again_from_any_folder(run, tmp_path, monkeypatch):
+    (tmp_path / "mine.txt").write_text(format_boards(generate(4, 0.3, 40, 0)))
+    assert run("train", "debug", *TINY, "task.train_boards=mine.txt", "--out", "run")[0] == 0
+    monkeypatch.chdir("/")
+    assert run("train", "--resume", "--out", str(tmp_path / "run"))[0] == 0
+
+
 def test_fine_tuning_needs_boards_and_settings_that_fit(run, model, tmp_path):
     (tmp_path / "five.txt").write_text(format_boards(generate(5, 0.3, 20, 9)))
     refused(run("train", "debug", "--init-from", model, "--train-boards", "five.txt"), "5×5", "4")
@@ -385,10 +404,12 @@ def test_info(run):
         ("train debug --train-boards nope.txt", ["nope.txt"]),
         ("train debug --track nonsense", ["--track"]),
         ("train --resumee", ["--resume"]),
+        ("train debug --accept-changes", ["--accept-changes", "add --resume"]),
         ("solve --model nope", ["nope", "boardpath-10x10"]),
         ("solve --model model --boards bad.txt", ["bad.txt", "line 2, column 3", "'x'"]),
         ("solve --model model --boards five.txt", ["board 1: boards are 5×5", "4×4", "rope_2d"]),
         ("solve --model model --size 6", ["6×6", "4×4"]),
+        ("solve --model model --boards five.txt --seed 1", ["--seed", "--boards"]),
         ("solve --model model --segments 0", ["--segments"]),
         ("solve --model model --segments 10000 --gif a.gif", ["20,001 frames", "fewer segments"]),
         ("solve --model model --wall-prob 0.95", ["--wall-prob"]),
@@ -403,6 +424,7 @@ def test_info(run):
         ("evaluate --model free --size 3,4 --curve a.png", ["--curve", "--size"]),
         ("evaluate --model free --segments 3 --curve a.png", ["--curve", "--segments"]),
         ("evaluate --model free --size 3 --boards five.txt", ["--size", "--boards"]),
+        ("evaluate --model free --count 3 --boards five.txt", ["--count", "--boards"]),
         ("evaluate --model model --segments 2,x", ["'2,x'"]),
         ("evaluate --model model --boards five.txt", ["5×5", "4×4"]),
         ("evaluate --model model --boards unsolvable.txt", ["board 1 has no path"]),

@@ -420,6 +420,11 @@ def test_whole_exponents_are_whole_numbers(tmp_path, text):
         assert type(config.task.train_count) is int
 
 
+def test_keys_of_a_file_may_be_dotted_as_on_the_command_line(tmp_path):
+    config = load_text(tmp_path, "train.lr: 0.5\ntrain: {epoch_cnt: 3}\ntask.seed: 4\n")
+    assert (config.train.lr, config.train.epoch_cnt, config.task.seed) == (0.5, 3, 4)
+
+
 def test_files_come_before_overrides_each_in_order(tmp_path):
     first, second = tmp_path / "first.yaml", tmp_path / "second.yaml"
     first.write_text("task: {seed: 1, board_size: 6}\ntrain: {lr: 0.1, ema: 0.5}\n")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hrm.commands.options import model_option, wall_prob_option
+from hrm.commands.options import model_option, refuse_with_boards, wall_prob_option
 
 if TYPE_CHECKING:
     from hrm.boards import Boards
@@ -83,8 +83,7 @@ def evaluate(
         raise ValueError(
             "--curve: tries segment counts of its own; leave out --segments and --plot"
         )
-    if boards and sizes:
-        raise ValueError("--size: is of held-out boards; leave it out with --boards")
+    refuse_with_boards(boards, "sizes", "count", "wall_prob")
     if plot or curve:
         require_matplotlib()
     network = HRM.from_pretrained(model)
@@ -214,10 +213,15 @@ def _ways_table(outcomes: list["Outcome"], boards: int) -> tuple[list[str], list
     lines = []
     for o in outcomes:
         low, high = wilson(o.solved, boards)
-        costs = [str(o.max_segments), f"{o.segments:.3f}", f"{o.flops / 1e9:.3f}"]
+        costs = [str(o.max_segments), f"{o.segments:.3f}", _gigaflops(o.flops)]
         solved = f"{o.solved:.3f} ({low:.3f}-{high:.3f})"
         lines.append([o.way, *costs, f"{o.board_acc:.3f}", solved])
     return ["way", "limit", "segments", "GFLOP", "board acc", "solved (95 %)"], lines
+
+
+def _gigaflops(flops: float) -> str:
+    """Short enough for the table to fit 80 columns."""
+    return f"{flops / 1e9:.3f}" if flops < 1e10 else f"{flops / 1e9:.1f}"
 
 
 def _show(title: str, titles: list[str], lines: list[list[str]]) -> None:

@@ -1,6 +1,7 @@
 """Options that several subcommands share."""
 
 import click
+from click.core import ParameterSource
 
 from hrm.presets import DEFAULT_MODEL
 
@@ -19,3 +20,16 @@ wall_prob_option = click.option(
     show_default=True,
     help="Random boards: probability that a cell is a wall.",
 )
+
+
+def refuse_with_boards(boards: str | None, *names: str) -> None:
+    """Refuse options that are about drawn boards where a file gives the boards.
+
+    Raises:
+        ValueError: naming the option.
+    """
+    context = click.get_current_context()
+    for name in names if boards is not None else ():
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = next(p.opts[0] for p in context.command.params if p.name == name)
+            raise ValueError(f"{option}: is about drawn boards; leave it out with --boards")

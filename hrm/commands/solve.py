@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hrm.commands.options import model_option, wall_prob_option
+from hrm.commands.options import model_option, refuse_with_boards, wall_prob_option
 
 if TYPE_CHECKING:
     from hrm.boards import Boards
@@ -88,6 +88,7 @@ def solve(
     from hrm.solving import solve_all
     from hrm.thinking import plan
 
+    refuse_with_boards(boards, "size", "wall_prob", "seed")
     if gif and (symmetries or restarts):
         raise ValueError("--gif: shows a single attempt; leave out --symmetries and --restarts")
     network = HRM.from_pretrained(model)

@@ -40,10 +40,12 @@ def train(
     track: Any,
 ) -> None:
     """Train a model (`--help` prints `_manual`)."""
+    if accept_changes and not resume:
+        raise ValueError("--accept-changes: is about going on with a run; add --resume")
     preset, overrides = _split(settings)
     flags = {
-        "task.train_boards": train_boards and os.path.abspath(train_boards),
-        "task.val_boards": val_boards and os.path.abspath(val_boards),
+        "task.train_boards": train_boards,
+        "task.val_boards": val_boards,
         "train.init_from": init_from,
     }
     flags = {key: value for key, value in flags.items() if value}
@@ -96,6 +98,10 @@ def _config(
         if "train.init_from" not in flags:
             dictated["task.board_size"] = own_board_size(flags["task.train_boards"])
     config = load_config(validate(merge(base.model_dump(), nest(dictated))), files, overrides)
+    # A run is gone on with from any folder.
+    own = {key: getattr(config.task, key) for key in ("train_boards", "val_boards")}
+    absolute = {key: os.path.abspath(file) for key, file in own.items() if file}
+    config = config.model_copy(update={"task": config.task.model_copy(update=absolute)})
     if config.task.train_boards:
         from hrm.data import fit_to_own_boards
 

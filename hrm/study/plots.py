@@ -16,7 +16,6 @@ BLUE, RED, GREEN, PINK, ORANGE, SKY = (
 )  # fmt: skip
 _COLOURS = (BLUE, RED, GREEN, PINK, ORANGE, SKY)
 _MARKERS = "osD^vP"
-_DASHES = ("-", "--", ":", "-.")
 _GREY = "#666666"
 _VERDICTS = {"supported": GREEN, "not supported": RED, "undecided": _GREY}
 

@@ -99,7 +99,8 @@ def measure(case: str, whose: str, mode: str, sdpa_dropout: float, batch_size: i
         began = time.perf_counter()
         run()
         times.append(time.perf_counter() - began)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    unit = 2**20 if sys.platform == "darwin" else 2**10  # bytes there, KiB elsewhere
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
     ideal = {}
     # In the same process and minute: how fast the machine is changes with its neighbours.
     if whose == "ours":

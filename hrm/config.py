@@ -403,11 +403,20 @@ def merge(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def nest(keys: dict[str, Any]) -> dict[str, Any]:
-    """``{"train.lr": 1}`` as ``{"train": {"lr": 1}}``."""
+    """``{"train.lr": 1}`` as ``{"train": {"lr": 1}}``.
+
+    Raises:
+        ConfigError: if a key is there in both spellings.
+    """
     nested: dict[str, Any] = {}
     for key, value in keys.items():
-        section, _, name = key.partition(".")
-        nested = merge(nested, {section: {name: value}} if name else {section: value})
+        section, _, name = str(key).partition(".")
+        part = {name: value} if name else value
+        before = nested.get(section, {})
+        for twice in before if isinstance(part, dict) and isinstance(before, dict) else ():
+            if twice in part:
+                raise ConfigError(f"{section}.{twice}: is given twice; leave one out")
+        nested = merge(nested, {section: part})
     return nested
 
 
@@ -415,7 +424,7 @@ def _read_yaml(file: str) -> dict[str, Any]:
     settings = parse_yaml(read_text(Path(file), MAX_CONFIG_BYTES), source=file)
     if not isinstance(settings, dict):
         raise ConfigError(f"{file}: expected sections {', '.join(SECTIONS)}")
-    return nest({str(key): value for key, value in settings.items()})
+    return nest(settings)
 
 
 def _parse_override(override: str) -> dict[str, Any]:

@@ -57,6 +57,7 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "is a folder, not a file", str(path))
     data = content.encode() if isinstance(content, str) else content
+    path = path.resolve() if path.is_symlink() else path  # what it leads to is replaced
     if path.exists() and not path.is_file():  # a device or a pipe
         path.write_bytes(data)
         return

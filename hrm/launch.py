@@ -31,7 +31,7 @@ def start(folder: Path, config: RunConfig, track: Tracker | None = None) -> None
         OSError: if the folder cannot be written.
     """
     _require_free(folder)
-    config = distributed.resolve(config)
+    config = distributed.resolve(_fitted(config))
     model = _model_to_start_from(config)
     dataset = load_dataset(config.task)
     with _held(folder), distributed.process_group(config.train.device):
@@ -63,14 +63,20 @@ def resume(
         # Refuses what the run needs and this machine has not; else a run's own is settled already.
         settled = distributed.resolve(asked or config)
         config = settled if asked else config
-        if accept_changes and config.task.train_boards:
-            config = config.model_copy(update={"task": fit_to_own_boards(config.task)})
+        config = _fitted(config) if asked or accept_changes else config
         dataset = load_dataset(config.task)
         # Killed before its first checkpoint, a run begins again.
         begun = checkpoints.exist(folder / "checkpoints" / "last") or runs.has_metrics(folder)
         model = None if begun else _model_to_start_from(config)
         with distributed.process_group(config.train.device):
             _run(folder, config, dataset, track, model, begun, accept_changes)
+
+
+def _fitted(config: RunConfig) -> RunConfig:
+    """The config with the counts of the user's own boards, if it names any."""
+    if not config.task.train_boards:
+        return config
+    return config.model_copy(update={"task": fit_to_own_boards(config.task)})
 
 
 def _require_free(folder: Path) -> None:

@@ -91,9 +91,10 @@ class Trainer:
                 if its best epoch was chosen by another measure, changes accepted or not.
         """
         checkpoint = checkpoints.read(self.folder / "checkpoints" / "last")
+        if checkpoint.progress.best_loss is not None:
+            runs.require_same_choice(self.folder, checkpoint.identity, self.config)
         if not accept_changes:
             runs.require_same(self.folder, checkpoint.identity, self._identity())
-        runs.require_same_choice(self.folder, checkpoint.identity, self.config)
         checkpoint.restore(self._models(), self.learner.optimizers)
         self.progress = checkpoint.progress
         distributed.wait_for_all()  # they read what is written now

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from test_training import Silent, tiny
 
-from hrm import checkpoints, runs, tensors
+from hrm import checkpoints, launch, tensors
 from hrm.data import load_dataset
 from hrm.training import Trainer
 
@@ -43,7 +43,7 @@ def train(folder: str, die_at: int | None = None) -> None:
         _die_at(die_at)
     config = tiny(**SETTINGS)
     trainer = Trainer(config, load_dataset(config.task), Path(folder), Silent())
-    with runs.locked(Path(folder)):
+    with launch._held(Path(folder)):  # as `hrm train` does
         if checkpoints.exist(Path(folder) / "checkpoints/last"):
             trainer.resume()
         trainer.run()

@@ -185,7 +185,7 @@ def test_a_config_cannot_be_changed():
 @pytest.mark.parametrize(
     ("key", "guess"),
     [
-        ("train.learning_rat", "perhaps|lists the keys"),
+        ("train.learning_rat", "train.lr"),
         ("train.batch_sze", "train.batch_size"),
         ("model.dmodel", "model.d_model"),
         ("model.h_cycle_cnt", "model.H_cycle_cnt"),
@@ -423,6 +423,8 @@ def test_whole_exponents_are_whole_numbers(tmp_path, text):
 def test_keys_of_a_file_may_be_dotted_as_on_the_command_line(tmp_path):
     config = load_text(tmp_path, "train.lr: 0.5\ntrain: {epoch_cnt: 3}\ntask.seed: 4\n")
     assert (config.train.lr, config.train.epoch_cnt, config.task.seed) == (0.5, 3, 4)
+    with pytest.raises(ConfigError, match=r"train\.lr: is given twice"):
+        load_text(tmp_path, "train: {lr: 0.1}\ntrain.lr: 0.2\n")
 
 
 def test_files_come_before_overrides_each_in_order(tmp_path):

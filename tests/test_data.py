@@ -5,6 +5,7 @@ import pytest
 from views import eight_views
 
 from hrm import data as data_module
+from hrm import launch, runs
 from hrm.augmentation import symmetries
 from hrm.board_text import format_boards
 from hrm.boards import END, FLOOR, START, UNREACHABLE, WALL, label, shortest_lengths
@@ -22,6 +23,7 @@ from hrm.data import (
     require_paths,
     stack_boards,
 )
+from hrm.presets import PRESETS
 
 SMALL = TaskConfig(board_size=4, train_count=60, val_count=20, seed=3)
 TINY_STREAM = TaskConfig(board_size=3, train_count=700, val_count=100, stream=True)
@@ -345,6 +347,16 @@ def test_own_boards_without_a_validation_file_give_their_last_tenth(tmp_path, co
     fitted = fit_to_own_boards(task)
     assert (fitted.train_count, fitted.val_count) == (count - val_count, val_count)
     assert own_board_size(str(task.train_boards)) == 5
+
+
+def test_a_run_counts_the_own_boards_that_it_is_given(tmp_path):
+    task = own(tmp_path, generate(3, 0.3, 30, 0), train_count=4000)
+    config = PRESETS["debug"][1].derive(train__epoch_cnt=1, train__batch_size=9, model__d_model=8)
+    launch.start(tmp_path / "run", config.model_copy(update={"task": task}))
+    assert runs.read_config(tmp_path / "run").task.train_count == 27
+    [row] = runs.read_metrics(tmp_path / "run")
+    assert row["updates"] == 3 * config.train.train_segment_cnt
+    assert 1 < row["train_loss"] < 2  # the mean over 27 boards; untrained, about ln 5
 
 
 def test_own_boards_with_a_validation_file_are_all_used(tmp_path):

@@ -26,7 +26,7 @@ KILLS = 8 if children.SOAK else 1
 
 
 def train(folder: Path, *words: str, processes: int) -> subprocess.Popen[str]:
-    port = str(20_000 + os.getpid() % 20_000)
+    port = str(10_000 + os.getpid() % 20_000)  # below those that the system gives out
     start = [*TORCHRUN, port] if processes == 2 else [sys.executable]
     return subprocess.Popen(
         [*start, "-m", "hrm", "train", *words, "--out", "run"],

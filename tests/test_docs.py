@@ -93,5 +93,6 @@ def test_links_lead_somewhere():
 
 
 def test_the_makefile_and_ci_agree_with_the_readme():
+    assert all(f"\nmake {target} " in README for target in ("demo", "test"))
     assert "make test" in (ROOT / ".ci/run").read_text().splitlines()
     assert all(f"\n{target}:" in (ROOT / "Makefile").read_text() for target in ("demo", "test"))

@@ -31,7 +31,10 @@ def test_content_is_replaced_whole(tmp_path):
 def test_only_what_an_unfinished_write_left_is_swept_away(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "replace", lambda source, target: os._exit(9))  # as if killed
     if not (child := os.fork()):
-        write_atomic(tmp_path / "a" / "file.txt", "new")
+        try:
+            write_atomic(tmp_path / "a" / "file.txt", "new")
+        finally:
+            os._exit(1)
     os.waitpid(child, 0)
     others = [".notes.new", "a/.mine.new", "a/b.12345678.new", "a/file.txt"]
     for name in others:
@@ -47,6 +50,13 @@ def test_a_pipe_is_written_to_and_stays(tmp_path):
     write_atomic(tmp_path / "pipe", "new")
     assert os.read(reader, 9) == b"new" and (tmp_path / "pipe").is_fifo()
     os.close(reader)
+
+
+def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path):
+    (tmp_path / "file.txt").write_text("old")
+    (tmp_path / "link").symlink_to("file.txt")
+    write_atomic(tmp_path / "link", "new")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "file.txt").read_text() == "new"
 
 
 def test_missing_folders_are_made(tmp_path):

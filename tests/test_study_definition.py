@@ -77,6 +77,14 @@ def test_what_the_manual_shows_is_understood(tmp_path):
     assert [r.control for r in study_of(tmp_path, without_grid + rows).rows] == [False, False, True]
 
 
+def test_dotted_settings_are_laid_over_nested_ones_file_by_file(tmp_path):
+    (tmp_path / "a.yaml").write_text(GOOD)
+    (tmp_path / "b.yaml").write_text("extends: a.yaml\nsettings: {train.lr: 0.25}\n")
+    last = study_of(tmp_path, "extends: b.yaml\nsettings: {train: {lr: 0.5}}\n")
+    assert {row.config.train.lr for row in last.rows} == {0.5, 1e-4}  # row b has its own
+    assert {row.config.train.epoch_cnt for row in last.rows} == {1}
+
+
 def test_what_is_said_of_other_hypotheses_may_stand_before_them(tmp_path):
     first = "hypotheses:\n  0 robust: {claim: all hold, robust: [h]}\n"
     of_h, of_both = study_of(tmp_path, GOOD.replace("hypotheses:\n", first)).hypotheses

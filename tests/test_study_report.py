@@ -11,6 +11,10 @@ from test_study_run import STUDY, Here, study_of
 
 from hrm import cli
 from hrm.errors import WorkFailed
+from hrm.operations import forward_flops, run_flops
+from hrm.presets import PRESETS
+from hrm.study.definition import Row
+from hrm.study.plan import plan_row
 from hrm.study.report import write_report
 from hrm.study.results import read_results
 from hrm.study.runner import run_study
@@ -160,6 +164,19 @@ def test_the_plan_counts_runs_parameters_and_operations(folder, run):
     update = f"{result['operations']['update'] / 1e6:.3g} MFLOP"
     assert re.search(rf"two .* {result['parameters']:,} .* {update} ", out)
     assert "12 runs (4 rows × 3 seeds)" in " ".join(out.split())
+
+
+def test_the_plan_of_boards_of_several_sizes_and_of_a_curriculum():
+    config = PRESETS["debug"][1].derive(
+        task__board_size=8, task__board_sizes=[4, 8], task__val_count=30, train__epoch_cnt=3
+    )
+    segment = [sum(forward_flops(config.model, size).values()) for size in (4, 8)]
+    mixed = plan_row(Row("mixed", {}, False, config), threads=1)
+    assert mixed.validation == 3 * 4 * config.model.infer_segment_cnt * 15 * sum(segment)
+    assert mixed.training == run_flops(config) and mixed.seconds > 0
+    curriculum = config.derive(train__depth_curriculum=True)
+    planned = plan_row(Row("curriculum", {}, False, curriculum), threads=1)
+    assert planned.validation == mixed.validation and planned.training < mixed.training
 
 
 def test_a_failed_run_shows_in_the_exit_code(folder, run, monkeypatch):

@@ -3,7 +3,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from teller import CONFIG, Teller
 
@@ -38,6 +38,7 @@ def walled(*counts: int) -> Boards:
     return boards.reshape(-1, 4, 4)
 
 
+@settings(deadline=None, derandomize=True)
 @given(st.integers(2, 6), st.integers(0, 2**31), SYMMETRY)
 def test_turning_there_and_back_is_the_identity(size, seed, symmetry):
     board = generate(size, 0.2, 1, seed)[0]
@@ -180,6 +181,7 @@ def test_the_most_frequent_answer_wins_and_respects_walls():
     np.testing.assert_array_equal(vote(board, [ballot(unlawful)]).answers, unlawful)
 
 
+@settings(deadline=None, derandomize=True)
 @given(st.lists(st.integers(0, 2**31), min_size=2, max_size=5))
 def test_votes_respect_walls(seeds):
     boards = generate(4, 0.4, 5, 1)

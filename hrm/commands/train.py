@@ -101,12 +101,7 @@ def _config(
     # A run is gone on with from any folder.
     own = {key: getattr(config.task, key) for key in ("train_boards", "val_boards")}
     absolute = {key: os.path.abspath(file) for key, file in own.items() if file}
-    config = config.model_copy(update={"task": config.task.model_copy(update=absolute)})
-    if config.task.train_boards:
-        from hrm.data import fit_to_own_boards
-
-        config = config.model_copy(update={"task": fit_to_own_boards(config.task)})
-    return config
+    return config.model_copy(update={"task": config.task.model_copy(update=absolute)})
 
 
 def _manual() -> str:

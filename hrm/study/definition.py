@@ -161,7 +161,7 @@ def _row(file: StudyFile, name: str, keys: dict[str, Any], control: bool) -> Row
     place = f"rows.{name}"
     if not _ROW_NAME.fullmatch(name):
         raise ConfigError(f"{place}: a row's name is letters, digits and . _ + = -; rename it")
-    settings = merge(_base(file).model_dump(), nest(file.settings))
+    settings = merge(_base(file).model_dump(), file.settings)
     values = {}
     for key, value in keys.items():
         if key in file.axes:
@@ -192,7 +192,7 @@ def _base(file: StudyFile) -> RunConfig:
     for axis, meaning in file.axes.items():
         if isinstance(meaning, str) and meaning not in config_keys():
             raise ConfigError(f"axes.{axis}: {_unknown('key', meaning, list(config_keys()))}")
-    for section, values in nest(file.settings).items():
+    for section, values in file.settings.items():
         for key in values if isinstance(values, dict) else ():
             _require_settable("settings", f"{section}.{key}", list(config_keys()))
     return PRESETS[file.base][1]
@@ -260,6 +260,8 @@ def _read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     content: Any = parse_yaml(read_text(path, MAX_CONFIG_BYTES), source=str(path))
     if not isinstance(content, dict):
         raise ValueError(f"{path}: expected the keys of a study, such as title, rows, seeds")
+    if isinstance(content.get("settings"), dict):
+        content["settings"] = nest(content["settings"])
     if (extends := content.pop("extends", None)) is None:
         return content
     parent = path.parent / str(extends)

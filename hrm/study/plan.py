@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from hrm import distributed
+from hrm import distributed, kernels
 from hrm.boards import label
 from hrm.config import RunConfig
 from hrm.data import generate
@@ -49,19 +49,19 @@ def plan_row(row: Row, threads: int) -> RowPlan:
         threads: for the run, unless its config says so itself.
     """
     config = row.config.derive(train__threads=row.config.train.threads or threads)
-    task, train, size = config.task, config.train, config.task.board_size
-    checked = task.val_count * 4 * config.model.infer_segment_cnt * train.epoch_cnt
+    train, size = config.train, config.task.board_size
     torch.set_num_threads(train.threads)
     model = HRM(config.model, size)
-    training_seconds, validation_seconds = _seconds_a_board(config, model)
+    checked = {part.board_size: part.val_count for part in config.task.of_each_size()}
+    segment = {n: sum(forward_flops(config.model, n).values()) for n in checked}
+    segments = 4 * config.model.infer_segment_cnt * train.epoch_cnt
     return RowPlan(
         row=row,
         parameters=model.parameter_cnt,
         update=sum(training_flops(config.model, size, train.batch_size).values()),
         training=run_flops(config),
-        validation=checked * sum(forward_flops(config.model, size).values()),
-        seconds=train.epoch_cnt
-        * (training_seconds * task.train_count + validation_seconds * task.val_count),
+        validation=segments * sum(count * segment[n] for n, count in checked.items()),
+        seconds=train.epoch_cnt * _seconds_an_epoch(config, model),
     )
 
 
@@ -100,6 +100,17 @@ def show_plan(study: Study, workers: int, threads: int) -> None:
     )
 
 
+def _seconds_an_epoch(config: RunConfig, model: HRM) -> float:
+    """Training and validation, on average over the stages of a curriculum."""
+    deepest = config.derive(train__depth_curriculum=False)
+    depth = run_flops(config) / run_flops(deepest)
+    seconds = 0.0
+    for part in config.task.of_each_size():
+        trained, validated = _seconds_a_board(deepest.model_copy(update={"task": part}), model)
+        seconds += depth * trained * part.train_count + validated * part.val_count
+    return seconds
+
+
 def _seconds_a_board(config: RunConfig, model: HRM) -> tuple[float, float]:
     """Of an epoch's training and of its validation, from one segment of each."""
     task, train = config.task, config.train
@@ -116,7 +127,8 @@ def _seconds_a_board(config: RunConfig, model: HRM) -> tuple[float, float]:
     began = time.perf_counter()
     learner.learn(tokens, targets, 0)
     trained = time.perf_counter()
-    evaluate(model, boards, [1])
+    with distributed.autocast(one_segment), kernels.use(one_segment.kernels == "fused"):
+        evaluate(model, boards, [1])
     validated = time.perf_counter()
     return (
         (trained - began) / count * train.train_segment_cnt,

@@ -22,7 +22,7 @@ _NEEDED = ("study", "row", "seed", "config", "test_count")
 
 def left_by_child(job: Job) -> Path:
     """Where a child process leaves its result: beside the run folder, which may hold no run yet."""
-    return Path(f"{job.folder}.json")
+    return Path(f"{job.folder}.result")
 
 
 def write_result(folder: Path, job: Job, result: Result) -> None:

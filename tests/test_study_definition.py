@@ -169,7 +169,7 @@ def test_a_grid_that_names_a_value_twice_is_refused(tmp_path):
 
 def test_leaving_out_an_ingredient_changes_nothing_else():
     study = load_study(STUDIES / "ingredients.yaml")
-    rows = {row.name: flat(row.config.model_dump()) for row in study.rows}
+    rows = {row.name: flat(row.config.model_dump()) for row in study.rows if not row.control}
     changed = {
         name: {key for key in row if row[key] != rows["whole"][key]} for name, row in rows.items()
     }
@@ -182,6 +182,14 @@ def test_leaving_out_an_ingredient_changes_nothing_else():
         row = rows[name]
         assert row["train.train_segment_cnt"] * row["model.H_cycle_cnt"] == 12
         assert row["model.infer_segment_cnt"] * row["model.H_cycle_cnt"] == 12
+    for control in (row for row in study.rows if row.control):
+        base = rows[control.name.rpartition("-batch-")[0]]
+        values = flat(control.config.model_dump())
+        assert {key for key in base if values[key] != base[key]} == {"train.batch_size"}
+        updates = [
+            r["train.train_segment_cnt"] / r["train.batch_size"] for r in (values, rows["whole"])
+        ]
+        assert updates[0] == updates[1]
 
 
 def flat(config: dict[str, dict[str, Any]]) -> dict[str, Any]:

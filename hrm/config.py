@@ -412,10 +412,10 @@ def nest(keys: dict[str, Any]) -> dict[str, Any]:
     for key, value in keys.items():
         section, _, name = str(key).partition(".")
         part = {name: value} if name else value
-        before = nested.get(section, {})
-        for twice in before if isinstance(part, dict) and isinstance(before, dict) else ():
-            if twice in part:
-                raise ConfigError(f"{section}.{twice}: is given twice; leave one out")
+        before = nested.get(section)
+        if isinstance(part, dict) and isinstance(before, dict) and part.keys() & before.keys():
+            twice = next(name for name in part if name in before)
+            raise ConfigError(f"{section}.{twice}: is given twice; leave one out")
         nested = merge(nested, {section: part})
     return nested
 

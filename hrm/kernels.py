@@ -2,9 +2,9 @@
 and, where autocast makes the products bfloat16, once for that.
 
 Each function here has the same mathematics as the plain PyTorch beside its call in `layers.py`, in
-fewer passes over memory. They need Linux and a C compiler; without one, everything
-runs on plain PyTorch. Which of the two is used is `train.kernels` in a run's config; outside a
-training, the fused ones wherever they can be had.
+fewer passes over memory. They need Linux and a C compiler; without one, everything runs on plain
+PyTorch. Which of the two is used is `train.kernels` in a run's config; outside a training, the
+fused ones wherever they can be had.
 """
 
 import contextlib

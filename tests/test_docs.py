@@ -64,7 +64,7 @@ def sections(report: Path) -> dict[str, str]:
     return {"": parts[0], **dict(zip(parts[1::2], parts[2::2], strict=True))}
 
 
-@pytest.mark.parametrize("name", ["mini", "mini-local"])
+@pytest.mark.parametrize("name", ["mini", "mini-local", "ingredients"])
 def test_the_ablation_reports_are_of_the_results_beside_their_studies(name, tmp_path):
     study = load_study(ROOT / f"studies/{name}.yaml")
     results = read_results(ROOT / f"studies/results/{name}", study)

@@ -162,7 +162,8 @@ def test_ways_of_thinking_are_compared_in_a_curve(run, free, tmp_path):
     assert found["boards"] == 6 and len({way["way"] for way in found["ways"]}) == 7
     assert Image.open(tmp_path / "a.png").format == "PNG"
     code, out, _ = run(*words)
-    assert code == 0 and "until settled" in out and "GFLOP" in out
+    assert code == 0 and "until solved, 8 symmetries" in out and "GFLOP" in out
+    assert max(map(len, out.splitlines())) <= 80
 
 
 def test_random_boards_repeat_with_their_seed(run, model):

@@ -229,7 +229,10 @@ def _show(title: str, titles: list[str], lines: list[list[str]]) -> None:
     from rich import print as show
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    # Within 80 columns.
+    table = Table(
+        title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=0, show_edge=False
+    )
     for name in titles:
         table.add_column(name, justify="left" if name == "way" else "right")
     for line in lines:

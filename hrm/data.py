@@ -6,6 +6,7 @@ two runs with the same seed see the same boards in the same order on every machi
 
 import hashlib
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -183,13 +184,17 @@ def own_board_size(file: str) -> int:
 
 
 def fit_to_own_boards(task: TaskConfig) -> TaskConfig:
-    """`task` with the counts that its own board files hold.
+    """`task` with the counts that its own board files hold, and with their absolute paths, by which
+    a run is gone on with from any folder.
 
     Raises:
         ValueError: if the files cannot be used.
     """
     train, val = _own_boards(task)
-    return task.model_copy(update={"train_count": len(train), "val_count": len(val)})
+    files = {"train_boards": task.train_boards, "val_boards": task.val_boards}
+    absolute = {key: os.path.abspath(file) for key, file in files.items() if file}
+    counts = {"train_count": len(train), "val_count": len(val)}
+    return task.model_copy(update={**absolute, **counts})
 
 
 def _own_boards(task: TaskConfig) -> tuple[Boards, Boards]:

@@ -73,7 +73,7 @@ def resume(
 
 
 def _fitted(config: RunConfig) -> RunConfig:
-    """The config with the counts of the user's own boards, if it names any."""
+    """The config with counts and places of the user's own boards, if it names any."""
     if not config.task.train_boards:
         return config
     return config.model_copy(update={"task": fit_to_own_boards(config.task)})

@@ -349,11 +349,14 @@ def test_own_boards_without_a_validation_file_give_their_last_tenth(tmp_path, co
     assert own_board_size(str(task.train_boards)) == 5
 
 
-def test_a_run_counts_the_own_boards_that_it_is_given(tmp_path):
-    task = own(tmp_path, generate(3, 0.3, 30, 0), train_count=4000)
+def test_a_run_counts_the_own_boards_that_it_is_given_and_knows_their_place(tmp_path, monkeypatch):
+    own(tmp_path, generate(3, 0.3, 30, 0))
+    monkeypatch.chdir(tmp_path)
+    task = TaskConfig(board_size=3, train_boards="train.txt", train_count=4000)
     config = PRESETS["debug"][1].derive(train__epoch_cnt=1, train__batch_size=9, model__d_model=8)
     launch.start(tmp_path / "run", config.model_copy(update={"task": task}))
-    assert runs.read_config(tmp_path / "run").task.train_count == 27
+    found = runs.read_config(tmp_path / "run").task
+    assert (found.train_count, found.train_boards) == (27, str(tmp_path / "train.txt"))
     [row] = runs.read_metrics(tmp_path / "run")
     assert row["updates"] == 3 * config.train.train_segment_cnt
     assert 1 < row["train_loss"] < 2  # the mean over 27 boards; untrained, about ln 5

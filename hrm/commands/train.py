@@ -1,6 +1,5 @@
 """`hrm train`: presets, settings, run folders, resuming."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -97,11 +96,7 @@ def _config(
         dictated["task.stream"] = False
         if "train.init_from" not in flags:
             dictated["task.board_size"] = own_board_size(flags["task.train_boards"])
-    config = load_config(validate(merge(base.model_dump(), nest(dictated))), files, overrides)
-    # A run is gone on with from any folder.
-    own = {key: getattr(config.task, key) for key in ("train_boards", "val_boards")}
-    absolute = {key: os.path.abspath(file) for key, file in own.items() if file}
-    return config.model_copy(update={"task": config.task.model_copy(update=absolute)})
+    return load_config(validate(merge(base.model_dump(), nest(dictated))), files, overrides)
 
 
 def _manual() -> str:

@@ -93,9 +93,9 @@ def errors_as_exit_codes() -> Iterator[None]:
 
 def _fail(message: str, code: int) -> NoReturn:
     """Of several processes one speaks: the first, or one that fails alone."""
-    first = os.environ.get("RANK", "0") == "0"
-    if not first and code < 128:  # not stopped by a signal, which the first tells of
+    if os.environ.get("RANK", "0") != "0":
+        if code > 128:  # stopped by a signal, which the first tells of
+            sys.exit(code)
         time.sleep(_HEAD_START)
-    if first or code < 128:
-        click.echo(f"hrm: {message}", err=True)
+    click.echo(f"hrm: {message}", err=True)
     sys.exit(code)

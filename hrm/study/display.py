@@ -28,9 +28,11 @@ class StudyDisplay:
     """
 
     def __init__(self, study: Study, results: dict[str, Result], runs_folder: Path):
-        self._study, self._results, self._folder = study, dict(results), runs_folder
+        self._study, self._folder = study, runs_folder
         self._running: dict[str, int] = {}
         self._cost = {run.name: run_flops(run.config) for run in study.runs}
+        # There may be results of more seeds than are asked for now.
+        self._results = {name: result for name, result in results.items() if name in self._cost}
         self._done_before = self._done()
         self._began = self._looked = time.monotonic()
         self._console = Console(markup=False, highlight=False)
@@ -109,9 +111,8 @@ class StudyDisplay:
         return Text(f"{result['summary']['best']['board_acc']:.3f}", style="green")
 
     def _footer(self) -> str:
-        known = [result for name, result in self._results.items() if name in self._cost]
-        done = sum("failed" not in result for result in known)
-        failed = len(known) - done
+        done = sum("failed" not in result for result in self._results.values())
+        failed = len(self._results) - done
         left = self._seconds_left()
         words = [f"{done} of {len(self._study.runs)} done", f"{len(self._running)} running"]
         words += [f"{failed} failed"] if failed else []
@@ -120,7 +121,7 @@ class StudyDisplay:
 
     def _done(self) -> float:
         """Operations that need not be done any more, running runs counted by their epochs."""
-        done = sum(self._cost[name] for name in self._results if name in self._cost)
+        done = sum(self._cost[name] for name in self._results)
         for run in self._study.runs:
             epochs = self._running.get(run.name, 0)
             done += self._cost[run.name] * epochs / run.row.config.train.epoch_cnt

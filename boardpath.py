@@ -10,16 +10,17 @@ boards and saves an animated GIF of the steps.
 
 import argparse
 
-from hrm import launch, runs
 from hrm.cli import app, errors_as_exit_codes
-from hrm.config import ModelConfig, RunConfig, TaskConfig, TrainConfig
-from hrm.presets import DEFAULT_MODEL
+from hrm.config.presets import DEFAULT_MODEL
+from hrm.config.schema import ModelConfig, RunConfig, TaskConfig, TrainConfig
+from hrm.runs import folder as runs
+from hrm.runs import launch
 
 NAME = "boardpath"
 
 
 def get_config() -> tuple[TaskConfig, ModelConfig]:
-    """The task and the model; every parameter is documented in `hrm/hrm.py`."""
+    """The task and the model; every parameter is documented in `hrm/models/hrm.py`."""
     task = TaskConfig(
         board_size=10,
         wall_prob=0.3,

@@ -26,11 +26,11 @@ from segments import CASES
 from textbook import Textbook
 
 from hrm import HRM
-from hrm.boards import Boards
-from hrm.data import generate
-from hrm.evaluation import to_tokens
+from hrm.data.dataset import generate
 from hrm.files import write_atomic
-from hrm.solving import solve_all
+from hrm.inference.evaluation import to_tokens
+from hrm.inference.solving import solve_all
+from hrm.tasks.boardpath.boards import Boards
 
 HERE = Path(__file__).parent
 # At batch 64 and 20×20 the textbook's back-propagation through all steps needs over 24 GB.

@@ -13,13 +13,15 @@ from pathlib import Path
 
 from record import require_unseen
 
-from hrm import HRM, evaluate, hub, runs
-from hrm.boards import Boards
+from hrm import HRM, evaluate
 from hrm.cli import errors_as_exit_codes
-from hrm.config import HELD_OUT_SEED, ModelConfig, TaskConfig
-from hrm.data import content_hash, held_out, load_dataset
-from hrm.evaluation import wilson
-from hrm.presets import DEFAULT_MODEL
+from hrm.config.presets import DEFAULT_MODEL
+from hrm.config.schema import HELD_OUT_SEED, ModelConfig, TaskConfig
+from hrm.data.dataset import content_hash, held_out, load_dataset
+from hrm.inference.evaluation import wilson
+from hrm.models import hub
+from hrm.runs import folder as runs
+from hrm.tasks.boardpath.boards import Boards
 
 BOARD_CNT = 1000
 SEGMENTS = (1, 2, 4, 8, 16, 32)

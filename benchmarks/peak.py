@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 
-from hrm.config import ModelConfig
-from hrm.operations import Product, forward_flops, training_flops
+from hrm.config.schema import ModelConfig
+from hrm.models.operations import Product, forward_flops, training_flops
 
 ROWS = (400, 800, 1600, 3200)
 """Cells that a micro-batch could have."""

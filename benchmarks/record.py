@@ -17,13 +17,14 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-from hrm import HRM, evaluate, runs
-from hrm.boards import FLOOR, WALL, Boards
+from hrm import HRM, evaluate
 from hrm.cli import errors_as_exit_codes
-from hrm.config import RunConfig
-from hrm.data import Dataset, check_leak, content_hash, held_out, load_dataset
-from hrm.evaluation import wilson
+from hrm.config.schema import RunConfig
+from hrm.data.dataset import Dataset, check_leak, content_hash, held_out, load_dataset
+from hrm.inference.evaluation import wilson
+from hrm.runs import folder as runs
 from hrm.study.results import first_difference
+from hrm.tasks.boardpath.boards import FLOOR, WALL, Boards
 
 BOARD_CNT = 1000
 MAX_PARAMETERS = 6_300_000

@@ -17,13 +17,13 @@ from textbook import Textbook
 from torch import Tensor
 
 from hrm import distributed
-from hrm.boards import label
-from hrm.config import RunConfig
-from hrm.data import generate
-from hrm.evaluation import cross_entropy, to_tokens
-from hrm.hrm import HRM
-from hrm.presets import PRESETS
-from hrm.supervision import Learner
+from hrm.config.presets import PRESETS
+from hrm.config.schema import RunConfig
+from hrm.data.dataset import generate
+from hrm.inference.evaluation import cross_entropy, to_tokens
+from hrm.models.hrm import HRM
+from hrm.tasks.boardpath.boards import label
+from hrm.training.learner import Learner
 
 _BASE = PRESETS["boardpath-20x20"][1]
 CASES: dict[str, RunConfig] = {

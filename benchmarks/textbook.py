@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hrm.boards import VOCAB_SIZE
-from hrm.config import ModelConfig
+from hrm.config.schema import ModelConfig
+from hrm.tasks.boardpath.boards import VOCAB_SIZE
 
 
 class Rotary(nn.Module):

@@ -8,23 +8,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hrm.config import ModelConfig, RunConfig, TaskConfig, TrainConfig
-    from hrm.evaluation import evaluate
-    from hrm.hrm import HRM
-    from hrm.solving import Frame, Solution, solve, solve_all, watch
+    from hrm.config.schema import ModelConfig, RunConfig, TaskConfig, TrainConfig
+    from hrm.inference.evaluation import evaluate
+    from hrm.inference.solving import Frame, Solution, solve, solve_all, watch
+    from hrm.models.hrm import HRM
 
 _HOME = {
-    "HRM": "hrm.hrm",
-    "Frame": "hrm.solving",
-    "Solution": "hrm.solving",
-    "solve": "hrm.solving",
-    "solve_all": "hrm.solving",
-    "watch": "hrm.solving",
-    "evaluate": "hrm.evaluation",
-    "ModelConfig": "hrm.config",
-    "RunConfig": "hrm.config",
-    "TaskConfig": "hrm.config",
-    "TrainConfig": "hrm.config",
+    "HRM": "hrm.models.hrm",
+    "Frame": "hrm.inference.solving",
+    "Solution": "hrm.inference.solving",
+    "solve": "hrm.inference.solving",
+    "solve_all": "hrm.inference.solving",
+    "watch": "hrm.inference.solving",
+    "evaluate": "hrm.inference.evaluation",
+    "ModelConfig": "hrm.config.schema",
+    "RunConfig": "hrm.config.schema",
+    "TaskConfig": "hrm.config.schema",
+    "TrainConfig": "hrm.config.schema",
 }
 
 __all__ = [

@@ -21,7 +21,7 @@ from hrm.commands.info import info
 from hrm.commands.solve import solve
 from hrm.commands.study import study
 from hrm.commands.train import train
-from hrm.config import explain
+from hrm.config.schema import explain
 from hrm.errors import Stopped, WorkFailed
 
 _FAILED, _WRONG_INPUT = 1, 2

@@ -15,9 +15,9 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from hrm import kernels
-from hrm.config import RunConfig, TrainConfig
-from hrm.optimizers import require_optimizer
+from hrm.config.schema import RunConfig, TrainConfig
+from hrm.models import kernels
+from hrm.training.optimizers import require_optimizer
 
 CELLS_AT_A_TIME = 1600
 """On CPU: what a block makes of so many cells just fits the cache."""

@@ -5,7 +5,7 @@ import os
 from jaxtyping import install_import_hook
 
 # Before any test module imports them; pydantic's modules have their own checks.
-for _module in ("layers", "hrm", "evaluation", "solving"):
+for _module in ("models.layers", "models.hrm", "inference.evaluation", "inference.solving"):
     install_import_hook(f"hrm.{_module}", "beartype.beartype")
 
 os.environ["HF_HUB_OFFLINE"] = "1"

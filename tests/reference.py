@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from hrm.config import ModelConfig
+from hrm.config.schema import ModelConfig
 
 Weights = dict[str, Tensor]
 

@@ -12,9 +12,11 @@ from pathlib import Path
 
 from test_training import Silent, tiny
 
-from hrm import checkpoints, launch, tensors
-from hrm.data import load_dataset
-from hrm.training import Trainer
+from hrm.data.dataset import load_dataset
+from hrm.models import tensors
+from hrm.runs import launch
+from hrm.training import checkpoints
+from hrm.training.trainer import Trainer
 
 SOAK = bool(os.environ.get("HRM_SOAK"))
 
@@ -28,7 +30,7 @@ SETTINGS = {
 
 # The server imports torch once and forks; a child is there in a fraction of a second.
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["hrm.training", "test_training"])
+_CONTEXT.set_forkserver_preload(["hrm.training.trainer", "test_training"])
 
 
 def start(function, *arguments) -> BaseProcess:

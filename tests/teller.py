@@ -3,10 +3,10 @@
 import numpy as np
 import torch
 
-from hrm.boards import WALL, label
-from hrm.config import ModelConfig
-from hrm.evaluation import to_boards, to_tokens
-from hrm.hrm import HRM, State
+from hrm.config.schema import ModelConfig
+from hrm.inference.evaluation import to_boards, to_tokens
+from hrm.models.hrm import HRM, State
+from hrm.tasks.boardpath.boards import WALL, label
 
 CONFIG = ModelConfig(d_model=8, head_cnt=2, H_block_cnt=1, rope_2d=True, local_mixing=True)
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from views import eight_views
 
-from hrm.augmentation import END_TRIES, symmetries, turned, with_ends_moved
-from hrm.board_text import parse_boards
-from hrm.boards import END, FLOOR, START, UNREACHABLE, WALL, label, shortest_lengths
-from hrm.data import generate
+from hrm.data.dataset import generate
+from hrm.tasks.boardpath.boards import END, FLOOR, START, UNREACHABLE, WALL, label, shortest_lengths
+from hrm.tasks.boardpath.text import parse_boards
+from hrm.tasks.boardpath.views import END_TRIES, symmetries, turned, with_ends_moved
 
 
 def raw(count: int, seed: int = 0):

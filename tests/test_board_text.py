@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hrm.board_text import (
+from hrm.tasks.boardpath.boards import END, PATH, START
+from hrm.tasks.boardpath.text import (
     BoardTextError,
     format_board,
     format_boards,
@@ -14,7 +15,6 @@ from hrm.board_text import (
     read_boards,
     rows_of,
 )
-from hrm.boards import END, PATH, START
 
 FEW = settings(deadline=None, max_examples=100, derandomize=True)
 GOOD = "S.\n.E\n"

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image, ImageSequence
 
 import boardpath
-from hrm.config import RunConfig
-from hrm.presets import PRESETS
+from hrm.config.presets import PRESETS
+from hrm.config.schema import RunConfig
 
 SCRIPT = Path(boardpath.__file__)
 

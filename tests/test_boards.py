@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hrm import boards as boards_module
-from hrm.board_text import SYMBOLS
-from hrm.boards import (
+from hrm.data.dataset import content_hash, generate
+from hrm.tasks.boardpath import boards as boards_module
+from hrm.tasks.boardpath.boards import (
     END,
     FLOOR,
     PATH,
@@ -23,7 +23,7 @@ from hrm.boards import (
     shortest_lengths,
     solved,
 )
-from hrm.data import content_hash, generate
+from hrm.tasks.boardpath.text import SYMBOLS
 
 FEW = settings(deadline=None, max_examples=60, derandomize=True)
 STEPS = [(-1, 0), (1, 0), (0, -1), (0, 1)]

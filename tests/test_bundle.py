@@ -4,8 +4,10 @@ import pytest
 import test_record
 
 from benchmarks.bundle import bundle, card
-from hrm import HRM, evaluate, launch, runs
-from hrm.data import held_out, load_dataset
+from hrm import HRM, evaluate
+from hrm.data.dataset import held_out, load_dataset
+from hrm.runs import folder as runs
+from hrm.runs import launch
 
 TINY = test_record.TINY.derive(task__augment=True, train__epoch_cnt=3, train__best_by="board_acc")
 

@@ -11,13 +11,14 @@ import pytest
 import torch
 from PIL import Image, ImageSequence
 
-from hrm import cli, runs
-from hrm.board_text import format_boards, parse_boards, read_boards
-from hrm.config import ModelConfig, RunConfig, config_keys, load_config
-from hrm.data import check_leak, generate
+from hrm import cli
+from hrm.config.presets import PRESETS
+from hrm.config.schema import ModelConfig, RunConfig, config_keys, load_config
+from hrm.data.dataset import check_leak, generate
 from hrm.errors import Stopped
-from hrm.hrm import HRM
-from hrm.presets import PRESETS
+from hrm.models.hrm import HRM
+from hrm.runs import folder as runs
+from hrm.tasks.boardpath.text import format_boards, parse_boards, read_boards
 
 TINY = [
     "task.board_size=4",
@@ -278,7 +279,7 @@ def test_too_little_memory_is_one_line(run, model, monkeypatch):
     def fail(*_, **__):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate")
 
-    monkeypatch.setattr("hrm.solving.solve_all", fail)
+    monkeypatch.setattr("hrm.inference.solving.solve_all", fail)
     code, _, err = run("solve", "--model", model)
     assert code == 1 and err.startswith("hrm: out of memory; lower train.batch_size")
 

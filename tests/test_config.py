@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from hrm.config import (
+from hrm.config.presets import DEFAULT_PRESET, PRESETS
+from hrm.config.schema import (
     HELD_OUT_SEED,
     SECTIONS,
     ConfigError,
@@ -15,7 +16,6 @@ from hrm.config import (
     load_config,
     validate,
 )
-from hrm.presets import DEFAULT_PRESET, PRESETS
 
 FEW = settings(deadline=None, max_examples=100, derandomize=True)
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 from test_training import tiny
 
-from hrm.curriculum import cycles_at
-from hrm.hrm import HRM
-from hrm.operations import run_flops
-from hrm.supervision import Learner
+from hrm.models.hrm import HRM
+from hrm.models.operations import run_flops
+from hrm.training.curriculum import cycles_at
+from hrm.training.learner import Learner
 
 TOKENS = torch.randint(0, 4, (2, 16), generator=torch.Generator().manual_seed(0))
 

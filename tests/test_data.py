@@ -4,13 +4,10 @@ import numpy as np
 import pytest
 from views import eight_views
 
-from hrm import data as data_module
-from hrm import launch, runs
-from hrm.augmentation import symmetries
-from hrm.board_text import format_boards
-from hrm.boards import END, FLOOR, START, UNREACHABLE, WALL, label, shortest_lengths
-from hrm.config import HELD_OUT_SEED, TaskConfig
-from hrm.data import (
+from hrm.config.presets import PRESETS
+from hrm.config.schema import HELD_OUT_SEED, TaskConfig
+from hrm.data import dataset as data_module
+from hrm.data.dataset import (
     HELD_OUT_CNT,
     TrainingSet,
     check_leak,
@@ -23,7 +20,11 @@ from hrm.data import (
     require_paths,
     stack_boards,
 )
-from hrm.presets import PRESETS
+from hrm.runs import folder as runs
+from hrm.runs import launch
+from hrm.tasks.boardpath.boards import END, FLOOR, START, UNREACHABLE, WALL, label, shortest_lengths
+from hrm.tasks.boardpath.text import format_boards
+from hrm.tasks.boardpath.views import symmetries
 
 SMALL = TaskConfig(board_size=4, train_count=60, val_count=20, seed=3)
 TINY_STREAM = TaskConfig(board_size=3, train_count=700, val_count=100, stream=True)

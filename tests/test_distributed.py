@@ -13,8 +13,8 @@ import runs_in_children as children
 import torch
 
 from hrm import distributed
-from hrm.config import RunConfig, TrainConfig
-from hrm.hrm import HRM
+from hrm.config.schema import RunConfig, TrainConfig
+from hrm.models.hrm import HRM
 
 SETTINGS = [
     "task.board_size=4", "task.train_count=33", "task.val_count=257", "model.d_model=16",

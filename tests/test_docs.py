@@ -10,13 +10,13 @@ from test_training import Silent
 
 from hrm import distributed
 from hrm.cli import app
-from hrm.config import RunConfig, load_config
-from hrm.data import load_dataset
-from hrm.runs import read_metrics
+from hrm.config.schema import RunConfig, load_config
+from hrm.data.dataset import load_dataset
+from hrm.runs.folder import read_metrics
 from hrm.study.definition import load_study
 from hrm.study.report import write_report
 from hrm.study.results import read_results
-from hrm.training import Trainer
+from hrm.training.trainer import Trainer
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

@@ -11,9 +11,9 @@ import runs_in_children as children
 import torch
 from test_training import Silent, tiny
 
-from hrm import checkpoints
-from hrm.data import load_dataset
-from hrm.training import Trainer
+from hrm.data.dataset import load_dataset
+from hrm.training import checkpoints
+from hrm.training.trainer import Trainer
 
 COMMAND = [
     sys.executable, "-m", "hrm", "train", "debug", "task.board_size=4", "task.train_count=32",

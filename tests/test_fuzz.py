@@ -11,13 +11,14 @@ import torch
 from runs_in_children import SOAK
 from test_training import Silent, tiny
 
-from hrm import checkpoints, runs
-from hrm.board_text import format_boards, read_boards
-from hrm.boards import judge
-from hrm.config import ModelConfig, RunConfig, load_config
-from hrm.data import generate, load_dataset
-from hrm.hrm import HRM
-from hrm.training import Trainer
+from hrm.config.schema import ModelConfig, RunConfig, load_config
+from hrm.data.dataset import generate, load_dataset
+from hrm.models.hrm import HRM
+from hrm.runs import folder as runs
+from hrm.tasks.boardpath.boards import judge
+from hrm.tasks.boardpath.text import format_boards, read_boards
+from hrm.training import checkpoints
+from hrm.training.trainer import Trainer
 
 INPUTS_PER_KIND = 3000 if SOAK else 60
 COMMANDS_PER_KIND = 30 if SOAK else 1

@@ -5,10 +5,10 @@ import reference
 import torch
 from torch import nn
 
-import hrm.hrm as hrm_module
-from hrm.config import ModelConfig
-from hrm.hrm import HRM, State
-from hrm.layers import RotaryEmbedding, SwiGLU
+import hrm.models.hrm as hrm_module
+from hrm.config.schema import ModelConfig
+from hrm.models.hrm import HRM, State
+from hrm.models.layers import RotaryEmbedding, SwiGLU
 
 SIZE = 3
 SMALL = {"d_model": 8, "head_cnt": 2, "H_block_cnt": 1, "dropout": 0.0, "sdpa_dropout": 0.0}

@@ -4,10 +4,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from hrm import hub, tensors
-from hrm.boards import VOCAB_SIZE
-from hrm.config import ModelConfig
-from hrm.hrm import HRM
+from hrm.config.schema import ModelConfig
+from hrm.models import hub, tensors
+from hrm.models.hrm import HRM
+from hrm.tasks.boardpath.boards import VOCAB_SIZE
 
 CONFIG = ModelConfig(d_model=8, head_cnt=2, H_block_cnt=1, use_abs_pos=True)
 
@@ -117,7 +117,9 @@ def test_an_edited_config_is_noticed(folder):
 
 def test_a_folder_is_no_model_before_its_weights_are_there(model, tmp_path, monkeypatch):
     with monkeypatch.context() as full:
-        full.setattr("hrm.tensors.write", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
+        full.setattr(
+            "hrm.models.tensors.write", lambda *_: (_ for _ in ()).throw(OSError(28, "full"))
+        )
         with pytest.raises(OSError, match="full"):
             model.save_pretrained(tmp_path / "checkpoints" / "best")
     model.save_pretrained(tmp_path / "checkpoints" / "last")

@@ -7,13 +7,16 @@ import torch
 import torch.nn.functional as F
 from test_training import tiny
 
-from hrm import distributed, kernels, launch, runs
-from hrm.boards import label
-from hrm.config import ModelConfig, RunConfig
-from hrm.data import generate, load_dataset
-from hrm.evaluation import to_tokens
-from hrm.hrm import HRM
-from hrm.supervision import Learner
+from hrm import distributed
+from hrm.config.schema import ModelConfig, RunConfig
+from hrm.data.dataset import generate, load_dataset
+from hrm.inference.evaluation import to_tokens
+from hrm.models import kernels
+from hrm.models.hrm import HRM
+from hrm.runs import folder as runs
+from hrm.runs import launch
+from hrm.tasks.boardpath.boards import label
+from hrm.training.learner import Learner
 
 needs_kernels = pytest.mark.skipif(not kernels.available(), reason="no C compiler here")
 

@@ -3,10 +3,10 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from hrm.config import ModelConfig, RunConfig
-from hrm.evaluation import cross_entropy
-from hrm.hrm import HRM
-from hrm.operations import forward_flops, run_flops, training_flops
+from hrm.config.schema import ModelConfig, RunConfig
+from hrm.inference.evaluation import cross_entropy
+from hrm.models.hrm import HRM
+from hrm.models.operations import forward_flops, run_flops, training_flops
 
 TINY = ModelConfig(d_model=24, head_cnt=2, H_block_cnt=1, L_block_cnt=2)
 CONFIGS = {

@@ -6,8 +6,8 @@ import pytest
 import torch
 from test_training import tiny
 
-from hrm.hrm import HRM
-from hrm.optimizers import make_optimizers
+from hrm.models.hrm import HRM
+from hrm.training.optimizers import make_optimizers
 
 needs_muon = pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="PyTorch is too old")
 

@@ -4,9 +4,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hrm.evaluation import Scores
-from hrm.plots import FEWEST, by_path_length, require_matplotlib, save_sizes, save_tradeoff
-from hrm.tradeoff import Outcome
+from hrm.inference.evaluation import Scores
+from hrm.inference.tradeoff import Outcome
+from hrm.rendering.plots import (
+    FEWEST,
+    by_path_length,
+    require_matplotlib,
+    save_sizes,
+    save_tradeoff,
+)
 
 
 def picture(path) -> np.ndarray:

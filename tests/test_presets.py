@@ -3,13 +3,13 @@ import torch
 from test_training import Silent
 
 from hrm import distributed
-from hrm.boards import label
-from hrm.config import RunConfig, load_config
-from hrm.data import generate, load_dataset
-from hrm.evaluation import to_tokens
-from hrm.hub import bundled_models
-from hrm.presets import DEFAULT_MODEL, DEFAULT_PRESET, PRESETS
-from hrm.training import Trainer
+from hrm.config.presets import DEFAULT_MODEL, DEFAULT_PRESET, PRESETS
+from hrm.config.schema import RunConfig, load_config
+from hrm.data.dataset import generate, load_dataset
+from hrm.inference.evaluation import to_tokens
+from hrm.models.hub import bundled_models
+from hrm.tasks.boardpath.boards import label
+from hrm.training.trainer import Trainer
 
 SPECIFICATION = {
     "task": {"board_size": 10, "wall_prob": 0.3, "train_count": 4000, "val_count": 500},

@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 
 from benchmarks.record import kind, measure, require_one_recipe, row
-from hrm import HRM, evaluate, launch, runs
-from hrm.augmentation import END_TRIES, symmetries, with_ends_moved
-from hrm.config import RunConfig
-from hrm.data import content_hash, held_out, load_dataset
-from hrm.presets import PRESETS
+from hrm import HRM, evaluate
+from hrm.config.presets import PRESETS
+from hrm.config.schema import RunConfig
+from hrm.data.dataset import content_hash, held_out, load_dataset
+from hrm.runs import folder as runs
+from hrm.runs import launch
+from hrm.tasks.boardpath.views import END_TRIES, symmetries, with_ends_moved
 
 TINY = PRESETS["debug"][1].derive(
     task__board_size=4,

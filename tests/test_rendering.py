@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops, ImageSequence
 
-from hrm import rendering
-from hrm.boards import END, FLOOR, PATH, START, WALL, Verdict
-from hrm.rendering import (
+from hrm.inference.solving import Frame
+from hrm.rendering import animation as rendering
+from hrm.rendering.animation import (
     FIRST_MS,
     LAST_MS,
     STEP_MS,
@@ -16,7 +16,7 @@ from hrm.rendering import (
     save_animation,
     save_picture,
 )
-from hrm.solving import Frame
+from hrm.tasks.boardpath.boards import END, FLOOR, PATH, START, WALL, Verdict
 
 KINDS = (FLOOR, WALL, START, END, PATH)
 

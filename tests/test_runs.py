@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from hrm import runs
-from hrm.config import ConfigError, RunConfig
-from hrm.data import load_dataset
+from hrm.config.schema import ConfigError, RunConfig
+from hrm.data.dataset import load_dataset
+from hrm.runs import folder as runs
 
 CONFIG = RunConfig().derive(task__board_size=4, task__train_count=20, task__val_count=5)
 
 HOLD = """
 import sys
 from pathlib import Path
-from hrm.runs import locked
+from hrm.runs.folder import locked
 
 with locked(Path(sys.argv[1])):
     print("held", flush=True)

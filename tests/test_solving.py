@@ -3,13 +3,13 @@ import pytest
 import torch
 
 import hrm
-from hrm.board_text import format_board, parse_boards
-from hrm.boards import PATH, Verdict, label
-from hrm.config import ModelConfig
-from hrm.data import generate
-from hrm.evaluation import evaluate, to_boards, to_tokens
-from hrm.hrm import HRM
-from hrm.solving import solve, solve_all, watch
+from hrm.config.schema import ModelConfig
+from hrm.data.dataset import generate
+from hrm.inference.evaluation import evaluate, to_boards, to_tokens
+from hrm.inference.solving import solve, solve_all, watch
+from hrm.models.hrm import HRM
+from hrm.tasks.boardpath.boards import PATH, Verdict, label
+from hrm.tasks.boardpath.text import format_board, parse_boards
 
 CONFIG = ModelConfig(
     d_model=8, head_cnt=2, H_block_cnt=1, H_cycle_cnt=3, L_cycle_cnt=2, infer_segment_cnt=2

@@ -6,14 +6,14 @@ import pytest
 import torch
 
 from hrm import distributed
-from hrm.boards import label
-from hrm.config import RunConfig
-from hrm.data import generate
-from hrm.evaluation import to_tokens
-from hrm.hrm import HRM
-from hrm.operations import training_flops
+from hrm.config.schema import RunConfig
+from hrm.data.dataset import generate
+from hrm.inference.evaluation import to_tokens
+from hrm.models.hrm import HRM
+from hrm.models.operations import training_flops
 from hrm.study.definition import Study, load_study
-from hrm.supervision import Learner
+from hrm.tasks.boardpath.boards import label
+from hrm.training.learner import Learner
 
 STUDIES = Path(__file__).parent.parent / "studies"
 

@@ -10,9 +10,9 @@ from PIL import Image
 from test_study_run import STUDY, Here, study_of
 
 from hrm import cli
+from hrm.config.presets import PRESETS
 from hrm.errors import WorkFailed
-from hrm.operations import forward_flops, run_flops
-from hrm.presets import PRESETS
+from hrm.models.operations import forward_flops, run_flops
 from hrm.study.definition import Row
 from hrm.study.plan import plan_row
 from hrm.study.report import write_report

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hrm.data import held_out, load_dataset
+from hrm.data.dataset import held_out, load_dataset
 from hrm.errors import WorkFailed
-from hrm.evaluation import evaluate
-from hrm.hrm import HRM
-from hrm.operations import training_flops
+from hrm.inference.evaluation import evaluate
+from hrm.models.hrm import HRM
+from hrm.models.operations import training_flops
 from hrm.study.definition import Study, load_study
 from hrm.study.executors import LocalExecutor, RayExecutor
 from hrm.study.job import Job, make_job

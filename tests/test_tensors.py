@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from hrm import tensors
+from hrm.models import tensors
 
 TEXT = '{"epoch": 3, "note": "é"}'
 

@@ -7,14 +7,34 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from teller import CONFIG, Teller
 
-from hrm.augmentation import symmetries
-from hrm.boards import END, FLOOR, PATH, START, WALL, Boards, label, solved, turn, turn_back
-from hrm.config import ModelConfig
-from hrm.data import generate
-from hrm.evaluation import to_boards, to_tokens
-from hrm.hrm import HRM, State
-from hrm.solving import Solution, solve, solve_all
-from hrm.thinking import Attempt, Thinking, Thoughts, checks_out, plan, settled, think, vote
+from hrm.config.schema import ModelConfig
+from hrm.data.dataset import generate
+from hrm.inference.evaluation import to_boards, to_tokens
+from hrm.inference.solving import Solution, solve, solve_all
+from hrm.inference.thinking import (
+    Attempt,
+    Thinking,
+    Thoughts,
+    checks_out,
+    plan,
+    settled,
+    think,
+    vote,
+)
+from hrm.models.hrm import HRM, State
+from hrm.tasks.boardpath.boards import (
+    END,
+    FLOOR,
+    PATH,
+    START,
+    WALL,
+    Boards,
+    label,
+    solved,
+    turn,
+    turn_back,
+)
+from hrm.tasks.boardpath.views import symmetries
 
 SYMMETRY = st.integers(0, 7)
 
@@ -106,7 +126,7 @@ def test_dropping_boards_from_the_batch_changes_no_answer(until, model, boards):
 
 @pytest.mark.parametrize("modules", ["H", "HL"])
 def test_boards_that_stay_fill_batches_again(modules, boards, monkeypatch):
-    monkeypatch.setattr("hrm.thinking.boards_at_a_time", lambda device, size: 5)
+    monkeypatch.setattr("hrm.inference.thinking.boards_at_a_time", lambda device, size: 5)
     torch.manual_seed(0)
     network = HRM(ModelConfig(d_model=16, head_cnt=2, H_block_cnt=1, modules=modules), 4).eval()
     sizes = []
@@ -275,7 +295,8 @@ def test_boards_of_mixed_sizes_are_solved_in_batches_of_one_size_and_in_order(mo
     mixed = [small[0], large[0], large[1], small[1], *small[2:], *large[2:]]
     batches = []
     monkeypatch.setattr(
-        "hrm.solving.think", lambda m, b, how: batches.append(b.shape[:2]) or think(m, b, how)
+        "hrm.inference.solving.think",
+        lambda m, b, how: batches.append(b.shape[:2]) or think(m, b, how),
     )
     found = list(solve_all(mixed, model, batch_size=2))
     assert batches == [(2, 4), (2, 6), (2, 4), (1, 4), (2, 6)]

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 from teller import CONFIG, Teller
 
-from hrm.boards import label, solved
-from hrm.data import generate
-from hrm.evaluation import evaluate, score_boards, wilson
-from hrm.hrm import HRM
-from hrm.operations import forward_flops
-from hrm.thinking import think
-from hrm.tradeoff import FIXED, compare, ways
+from hrm.data.dataset import generate
+from hrm.inference.evaluation import evaluate, score_boards, wilson
+from hrm.inference.thinking import think
+from hrm.inference.tradeoff import FIXED, compare, ways
+from hrm.models.hrm import HRM
+from hrm.models.operations import forward_flops
+from hrm.tasks.boardpath.boards import label, solved
 
 
 @pytest.fixture(scope="module")

@@ -9,14 +9,15 @@ import pytest
 import reference
 import torch
 
-from hrm import distributed, kernels
-from hrm.config import RunConfig
-from hrm.data import load_dataset
+from hrm import distributed
+from hrm.config.schema import RunConfig
+from hrm.data.dataset import load_dataset
 from hrm.errors import Diverged
-from hrm.evaluation import evaluate, to_tokens
-from hrm.hrm import HRM
-from hrm.supervision import Learner
-from hrm.training import Trainer
+from hrm.inference.evaluation import evaluate, to_tokens
+from hrm.models import kernels
+from hrm.models.hrm import HRM
+from hrm.training.learner import Learner
+from hrm.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 TIMES = ("seconds", "boards_per_second")

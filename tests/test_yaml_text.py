@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hrm.yaml_text import parse_yaml, to_yaml
+from hrm.config.yaml_text import parse_yaml, to_yaml
 
 FEW = settings(deadline=None, max_examples=200, derandomize=True)
 TOKENS = [

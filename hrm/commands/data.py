@@ -28,9 +28,9 @@ def generate(size: int, wall_prob: float, count: int, seed: int, out: Path | Non
 
     With task.seed=SEED, a run's training and validation boards are the first of these.
     """
-    from hrm import data as boards_data
-    from hrm.board_text import format_boards
+    from hrm.data import dataset as boards_data
     from hrm.files import write_atomic
+    from hrm.tasks.boardpath.text import format_boards
 
     boards = boards_data.generate(size, wall_prob, count, seed)
     if out is None:
@@ -48,8 +48,8 @@ def check(first: str, second: str) -> None:
 
     Exit code 1 if they share a board.
     """
-    from hrm.board_text import read_boards
-    from hrm.data import check_leak, content_hash, stack_boards
+    from hrm.data.dataset import check_leak, content_hash, stack_boards
+    from hrm.tasks.boardpath.text import read_boards
 
     sets = [stack_boards(read_boards(file), file) for file in (first, second)]
     report = check_leak(*sets)

@@ -9,10 +9,10 @@ import click
 from hrm.commands.options import model_option, refuse_with_boards, wall_prob_option
 
 if TYPE_CHECKING:
-    from hrm.boards import Boards
-    from hrm.evaluation import Scores
-    from hrm.hrm import HRM
-    from hrm.tradeoff import Outcome
+    from hrm.inference.evaluation import Scores
+    from hrm.inference.tradeoff import Outcome
+    from hrm.models.hrm import HRM
+    from hrm.tasks.boardpath.boards import Boards
 
 
 class _Numbers(click.ParamType):
@@ -76,8 +76,8 @@ def evaluate(
     cell_acc counts cells that equal the label, board_acc boards that do altogether, and solved
     boards answered by a shortest path, be it the label's or another.
     """
-    from hrm.hrm import HRM
-    from hrm.plots import require_matplotlib
+    from hrm.models.hrm import HRM
+    from hrm.rendering.plots import require_matplotlib
 
     if curve and (segments or plot):
         raise ValueError(
@@ -110,8 +110,8 @@ def _boards(
     """The boards to measure on, by size."""
     import numpy as np
 
-    from hrm.board_text import read_boards
-    from hrm.data import held_out, require_paths
+    from hrm.data.dataset import held_out, require_paths
+    from hrm.tasks.boardpath.text import read_boards
 
     if file is None:
         return {size: held_out(size, wall_prob, count) for size in sizes}
@@ -127,7 +127,7 @@ def _scores(
 ) -> dict[int, dict[int, "Scores"]]:
     from rich.progress import Progress
 
-    from hrm.evaluation import score_boards
+    from hrm.inference.evaluation import score_boards
 
     scores = {}
     with Progress(transient=True, disable=quiet) as progress:
@@ -171,8 +171,8 @@ def _print_table(sets: dict[int, "Boards"], rows: dict[int, dict[str, dict[str, 
 def _plot_sizes(
     path: Path, sets: dict[int, "Boards"], scores: dict[int, dict[int, "Scores"]], title: str
 ) -> None:
-    from hrm.boards import shortest_lengths
-    from hrm.plots import save_sizes
+    from hrm.rendering.plots import save_sizes
+    from hrm.tasks.boardpath.boards import shortest_lengths
 
     lengths = {size: shortest_lengths(boards) for size, boards in sets.items()}
     save_sizes(path, scores, lengths, title)
@@ -186,8 +186,8 @@ def _print_ways(
 
     from rich.progress import Progress
 
-    from hrm.plots import save_tradeoff
-    from hrm.tradeoff import compare, ways
+    from hrm.inference.tradeoff import compare, ways
+    from hrm.rendering.plots import save_tradeoff
 
     if len(sets) > 1:
         raise ValueError("--curve: is of boards of one size; name one with --size")
@@ -208,7 +208,7 @@ def _print_ways(
 
 
 def _ways_table(outcomes: list["Outcome"], boards: int) -> tuple[list[str], list[list[str]]]:
-    from hrm.evaluation import wilson
+    from hrm.inference.evaluation import wilson
 
     lines = []
     for o in outcomes:

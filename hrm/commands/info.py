@@ -16,8 +16,10 @@ def info(model: str | None) -> None:
 
 
 def _print_installation() -> None:
-    from hrm import distributed, hub, runs
-    from hrm.presets import PRESETS
+    from hrm import distributed
+    from hrm.config.presets import PRESETS
+    from hrm.models import hub
+    from hrm.runs import folder as runs
 
     rows = {**runs.versions(), "device": distributed.pick_device().type}
     rows |= {f"preset {name}": purpose for name, (purpose, _) in PRESETS.items()}
@@ -26,8 +28,9 @@ def _print_installation() -> None:
 
 
 def _print_model(name: str) -> None:
-    from hrm import hub, runs
-    from hrm.hrm import HRM
+    from hrm.models import hub
+    from hrm.models.hrm import HRM
+    from hrm.runs import folder as runs
 
     network = HRM.from_pretrained(name)
     rows = {

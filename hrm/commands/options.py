@@ -3,7 +3,7 @@
 import click
 from click.core import ParameterSource
 
-from hrm.presets import DEFAULT_MODEL
+from hrm.config.presets import DEFAULT_MODEL
 
 model_option = click.option(
     "--model",

@@ -10,9 +10,9 @@ import click
 from hrm.commands.options import model_option, refuse_with_boards, wall_prob_option
 
 if TYPE_CHECKING:
-    from hrm.boards import Boards
-    from hrm.hrm import HRM
-    from hrm.solving import Solution
+    from hrm.inference.solving import Solution
+    from hrm.models.hrm import HRM
+    from hrm.tasks.boardpath.boards import Boards
 
 
 @click.command()
@@ -83,10 +83,10 @@ def solve(
     Further attempts are made until one checks out with --until solved; otherwise all are made, and
     the answer that most of them gave is taken.
     """
-    from hrm.board_text import read_boards
-    from hrm.hrm import HRM
-    from hrm.solving import solve_all
-    from hrm.thinking import plan
+    from hrm.inference.solving import solve_all
+    from hrm.inference.thinking import plan
+    from hrm.models.hrm import HRM
+    from hrm.tasks.boardpath.text import read_boards
 
     refuse_with_boards(boards, "size", "wall_prob", "seed")
     if gif and (symmetries or restarts):
@@ -104,7 +104,7 @@ def solve(
         "restarts": restarts,
     }
     if gif:
-        from hrm.rendering import require_few_frames
+        from hrm.rendering.animation import require_few_frames
 
         longest = plan(network.config.infer_segment_cnt, segments, **how).max_segments
         require_few_frames(1 + longest * network.config.frames_per_segment)
@@ -119,7 +119,7 @@ def solve(
 
 def _random_board(size: int, wall_prob: float, seed: int | None, quiet: bool) -> "Boards":
     """A fresh board, and how to get it again: on standard error, if the output is for a program."""
-    from hrm.data import generate
+    from hrm.data.dataset import generate
 
     seed = secrets.randbelow(2**31 - 1) if seed is None else seed
     board = generate(size, wall_prob, 1, seed)[0]
@@ -128,8 +128,8 @@ def _random_board(size: int, wall_prob: float, seed: int | None, quiet: bool) ->
 
 
 def _animate(path: Path, solution: "Solution", network: "HRM") -> None:
-    from hrm.rendering import save_animation
-    from hrm.solving import watch
+    from hrm.inference.solving import watch
+    from hrm.rendering.animation import save_animation
 
     frames = watch(solution.input, network, solution.segments)
     save_animation(path, solution.input, frames, solution.verdict)

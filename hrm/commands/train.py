@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from hrm.config import RunConfig, config_keys, load_config, merge, nest, validate
-from hrm.presets import DEFAULT_PRESET, PRESETS
+from hrm.config.presets import DEFAULT_PRESET, PRESETS
+from hrm.config.schema import RunConfig, config_keys, load_config, merge, nest, validate
 
 
 class _Manual(click.Command):
@@ -53,7 +53,8 @@ def train(
         # Wrong settings are answered before torch is imported.
         config = _config(base, flags, files, overrides)
 
-    from hrm import launch, runs
+    from hrm.runs import folder as runs
+    from hrm.runs import launch
 
     if not resume:
         launch.start(out or runs.default_folder(preset or _name(files)), config, track)
@@ -84,14 +85,14 @@ def _config(
 ) -> RunConfig:
     """`base`, then what a model to start from and own boards dictate, then what the user says."""
     if "train.init_from" in flags:
-        from hrm import hub
+        from hrm.models import hub
 
         model, board_size = hub.read_config(hub.find_model(flags["train.init_from"]))
         of_model = {"model": model.model_dump(), "task": {"board_size": board_size}}
         base = validate(merge(base.model_dump(), of_model))
     dictated: dict[str, Any] = dict(flags)
     if "task.train_boards" in flags:
-        from hrm.data import own_board_size
+        from hrm.data.dataset import own_board_size
 
         dictated["task.stream"] = False
         if "train.init_from" not in flags:

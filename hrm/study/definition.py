@@ -12,7 +12,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from hrm.config import (
+from hrm.config.presets import PRESETS
+from hrm.config.schema import (
     MAX_CONFIG_BYTES,
     ConfigError,
     RunConfig,
@@ -21,10 +22,9 @@ from hrm.config import (
     nest,
     validate,
 )
+from hrm.config.yaml_text import parse_yaml
 from hrm.files import read_text
-from hrm.presets import PRESETS
 from hrm.study.schema import Expectation, Published, StudyFile
-from hrm.yaml_text import parse_yaml
 
 _ROW_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=-]{0,79}")
 _BY_SEED = ("task.seed", "train.seed")

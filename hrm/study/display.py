@@ -9,8 +9,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from hrm import runs
-from hrm.operations import run_flops
+from hrm.models.operations import run_flops
+from hrm.runs import folder as runs
 from hrm.study.definition import Run, Study
 from hrm.study.job import Job
 from hrm.study.results import Result

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hrm.config import RunConfig
+from hrm.config.schema import RunConfig
 from hrm.study.definition import Run, Study
 
 OPEN = {"threads": 0, "device": "auto", "micro_batch": 0, "kernels": "auto"}

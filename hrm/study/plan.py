@@ -9,17 +9,18 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from hrm import distributed, kernels
-from hrm.boards import label
-from hrm.config import RunConfig
-from hrm.data import generate
-from hrm.evaluation import evaluate, to_tokens
-from hrm.hrm import HRM
-from hrm.operations import forward_flops, run_flops, training_flops
+from hrm import distributed
+from hrm.config.schema import RunConfig
+from hrm.data.dataset import generate
+from hrm.inference.evaluation import evaluate, to_tokens
+from hrm.models import kernels
+from hrm.models.hrm import HRM
+from hrm.models.operations import forward_flops, run_flops, training_flops
 from hrm.study.definition import Row, Study
 from hrm.study.display import duration
 from hrm.study.tables import operations_text
-from hrm.supervision import Learner
+from hrm.tasks.boardpath.boards import label
+from hrm.training.learner import Learner
 
 _SAMPLE_FLOPS = 3e10
 """As many boards are timed as take this many operations, up to a batch: a second or so a row."""

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hrm.config import RunConfig, validate
+from hrm.config.schema import RunConfig, validate
 from hrm.files import read_text, write_atomic
 from hrm.study.definition import Run, Study
 from hrm.study.job import Job

@@ -4,9 +4,9 @@ import signal
 import time
 from pathlib import Path
 
-from hrm import runs
 from hrm.errors import Stopped, WorkFailed
-from hrm.interrupts import Interrupts
+from hrm.runs import folder as runs
+from hrm.runs.interrupts import Interrupts
 from hrm.study.definition import Run, Study
 from hrm.study.display import StudyDisplay
 from hrm.study.executors import Executor

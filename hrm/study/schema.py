@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from hrm.config import Section, Seed
-from hrm.data import HELD_OUT_CNT
+from hrm.config.schema import Section, Seed
+from hrm.data.dataset import HELD_OUT_CNT
 
 MEASURES = {
     "board_acc": "board acc",

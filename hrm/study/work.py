@@ -17,14 +17,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hrm import launch, runs
-from hrm.config import RunConfig
-from hrm.data import content_hash, held_out, load_dataset
+from hrm.config.schema import RunConfig
+from hrm.data.dataset import content_hash, held_out, load_dataset
 from hrm.errors import Stopped, WorkFailed
-from hrm.evaluation import Scores, joined, score_boards
 from hrm.files import write_atomic
-from hrm.hrm import HRM
-from hrm.operations import forward_flops, run_flops, training_flops
+from hrm.inference.evaluation import Scores, joined, score_boards
+from hrm.models.hrm import HRM
+from hrm.models.operations import forward_flops, run_flops, training_flops
+from hrm.runs import folder as runs
+from hrm.runs import launch
 from hrm.study.job import OPEN, Job
 from hrm.study.results import Result, failure, left_by_child
 from hrm.study.statistics import summarise

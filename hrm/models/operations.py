@@ -9,9 +9,9 @@ module's update does where it belongs to one of the last `grad_step_cnt` steps.
 
 from typing import NamedTuple
 
-from hrm.boards import VOCAB_SIZE
-from hrm.config import ModelConfig, RunConfig
-from hrm.curriculum import depths
+from hrm.config.schema import ModelConfig, RunConfig
+from hrm.tasks.boardpath.boards import VOCAB_SIZE
+from hrm.training.curriculum import depths
 
 
 class Product(NamedTuple):

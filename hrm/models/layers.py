@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
-from hrm import kernels
+from hrm.models import kernels
 
 ROPE_BASE = 10_000.0
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.optim import AdamW, Optimizer
 
-from hrm.config import TrainConfig
+from hrm.config.schema import TrainConfig
 
 
 def require_optimizer(config: TrainConfig) -> None:

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hrm.boards import Boards, label, solved
 from hrm.distributed import boards_at_a_time
-from hrm.hrm import HRM
+from hrm.models.hrm import HRM
+from hrm.tasks.boardpath.boards import Boards, label, solved
 
 
 @dataclass(frozen=True)

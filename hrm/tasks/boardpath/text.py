@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hrm.boards import END, START, Boards
 from hrm.files import decode, read_text
+from hrm.tasks.boardpath.boards import END, START, Boards
 
 SYMBOLS = ".#SE*"
 """The symbol of each code."""

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hrm.augmentation import END_TRIES, symmetries, turned, with_ends_moved
-from hrm.board_text import read_boards
-from hrm.boards import UNREACHABLE, Boards, label, random_boards, shortest_lengths
-from hrm.config import HELD_OUT_SEED, TaskConfig
+from hrm.config.schema import HELD_OUT_SEED, TaskConfig
+from hrm.tasks.boardpath.boards import UNREACHABLE, Boards, label, random_boards, shortest_lengths
+from hrm.tasks.boardpath.text import read_boards
+from hrm.tasks.boardpath.views import END_TRIES, symmetries, turned, with_ends_moved
 
 HELD_OUT_CNT = 2_000
 """Boards of `HELD_OUT_SEED` that the endless stream never yields."""

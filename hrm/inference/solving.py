@@ -17,13 +17,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hrm import hub
-from hrm.board_text import LEGEND, format_board, parse_boards, rows_of
-from hrm.boards import END, FLOOR, PATH, START, WALL, Boards, Verdict, judge, label
-from hrm.evaluation import to_boards, to_tokens
-from hrm.hrm import HRM, State
-from hrm.presets import DEFAULT_MODEL
-from hrm.thinking import Thinking, boards_together, plan, think
+from hrm.config.presets import DEFAULT_MODEL
+from hrm.inference.evaluation import to_boards, to_tokens
+from hrm.inference.thinking import Thinking, boards_together, plan, think
+from hrm.models import hub
+from hrm.models.hrm import HRM, State
+from hrm.tasks.boardpath.boards import END, FLOOR, PATH, START, WALL, Boards, Verdict, judge, label
+from hrm.tasks.boardpath.text import LEGEND, format_board, parse_boards, rows_of
 
 
 @dataclass(frozen=True, eq=False)

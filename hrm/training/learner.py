@@ -12,14 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hrm import distributed, kernels
-from hrm.config import TrainConfig
-from hrm.curriculum import cycles_at
-from hrm.data import content_hash
+from hrm import distributed
+from hrm.config.schema import TrainConfig
+from hrm.data.dataset import content_hash
 from hrm.errors import Diverged
-from hrm.evaluation import cross_entropy, to_boards
-from hrm.hrm import HRM, State
-from hrm.optimizers import make_optimizers
+from hrm.inference.evaluation import cross_entropy, to_boards
+from hrm.models import kernels
+from hrm.models.hrm import HRM, State
+from hrm.training.curriculum import cycles_at
+from hrm.training.optimizers import make_optimizers
 
 # What a random stream is for; `data.py` has its own, see there.
 _DROPOUT = 5

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from hrm.config.yaml_text import parse_yaml, to_yaml
 from hrm.files import read_text
-from hrm.yaml_text import parse_yaml, to_yaml
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 BoardSize = Annotated[int, Field(ge=2, le=64)]
@@ -133,7 +133,7 @@ class TaskConfig(Section):
 
 
 class ModelConfig(Section):
-    """The network. Every parameter is explained at length in `hrm/hrm.py`."""
+    """The network. Every parameter is explained at length in `hrm/models/hrm.py`."""
 
     d_model: Annotated[int, Field(ge=1, le=MAX_WIDTH)] = 256
     """Width of the vector that represents each cell."""

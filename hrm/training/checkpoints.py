@@ -16,7 +16,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from hrm import tensors
+from hrm.models import tensors
 
 FORMAT_VERSION = 2
 CURRENT, PREVIOUS = "training.safetensors", "training.previous.safetensors"

@@ -11,8 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from hrm.config import ConfigError, RunConfig, load_config, validate
-from hrm.data import Dataset
+from hrm.config.schema import ConfigError, RunConfig, load_config, validate
+from hrm.data.dataset import Dataset
 from hrm.files import write_atomic
 
 CONFIG, VERSIONS, DATA, LOCK = "config.yaml", "versions.json", "data.json", "run.lock"
@@ -200,7 +200,7 @@ def versions() -> dict[str, str]:
 
 
 def _commit() -> dict[str, str]:
-    checkout = Path(__file__).parent.parent
+    checkout = Path(__file__).parents[2]
     if not (checkout / ".git").exists():
         return {}
     words = ("git", "-C", str(checkout), "describe", "--always", "--dirty= with changes")

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from hrm.boards import END, FLOOR, PATH, START, WALL, Boards, Verdict
-from hrm.canvas import Canvas, Colour, blend, text_width
 from hrm.files import write_atomic
+from hrm.rendering.canvas import Canvas, Colour, blend, text_width
+from hrm.tasks.boardpath.boards import END, FLOOR, PATH, START, WALL, Boards, Verdict
 
 if TYPE_CHECKING:
-    from hrm.solving import Frame
+    from hrm.inference.solving import Frame
 
 FIRST_MS, STEP_MS, LAST_MS = 1000, 300, 2500
 """How long the animation shows its first picture, each step, and the verdict."""

@@ -17,7 +17,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hrm.boards import (
+from hrm.distributed import boards_at_a_time
+from hrm.inference.evaluation import to_boards, to_tokens
+from hrm.models.hrm import HRM, State
+from hrm.tasks.boardpath.boards import (
     FLOOR,
     PATH,
     UNREACHABLE,
@@ -28,9 +31,6 @@ from hrm.boards import (
     turn,
     turn_back,
 )
-from hrm.distributed import boards_at_a_time
-from hrm.evaluation import to_boards, to_tokens
-from hrm.hrm import HRM, State
 
 MAX_SEGMENTS = 32
 PATIENCE = 2

@@ -5,15 +5,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hrm import checkpoints, distributed, files, runs
-from hrm.config import RunConfig
-from hrm.data import Dataset, fit_to_own_boards, load_dataset
-from hrm.display import TrainingDisplay, run_summary
+from hrm import distributed, files
+from hrm.config.schema import RunConfig
+from hrm.data.dataset import Dataset, fit_to_own_boards, load_dataset
 from hrm.errors import SavedAndStopped, Stopped
-from hrm.hrm import HRM
-from hrm.interrupts import Interrupts
-from hrm.tracking import Reporters, Tracker, make_tracker
-from hrm.training import Trainer
+from hrm.models.hrm import HRM
+from hrm.runs import folder as runs
+from hrm.runs.display import TrainingDisplay, run_summary
+from hrm.runs.interrupts import Interrupts
+from hrm.runs.tracking import Reporters, Tracker, make_tracker
+from hrm.training import checkpoints
+from hrm.training.trainer import Trainer
 
 
 def start(folder: Path, config: RunConfig, track: Tracker | None = None) -> None:

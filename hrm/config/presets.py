@@ -1,6 +1,6 @@
 """Named configs, each a few changes away from another."""
 
-from hrm.config import RunConfig
+from hrm.config.schema import RunConfig
 
 _SPECIFICATION = RunConfig()
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hrm.boards import Boards, label, solved
-from hrm.config import ModelConfig
-from hrm.evaluation import score_boards
-from hrm.hrm import HRM
-from hrm.operations import forward_flops
-from hrm.thinking import Thinking, boards_together, think
+from hrm.config.schema import ModelConfig
+from hrm.inference.evaluation import score_boards
+from hrm.inference.thinking import Thinking, boards_together, think
+from hrm.models.hrm import HRM
+from hrm.models.operations import forward_flops
+from hrm.tasks.boardpath.boards import Boards, label, solved
 
 LIMITS = (1, 2, 4, 8, 16, 32)
 """Segments that an attempt may take at most."""

@@ -5,7 +5,7 @@ The stages are those of the progressive depth curriculum of CGAR (Qasim and Zhan
 all.
 """
 
-from hrm.config import RunConfig
+from hrm.config.schema import RunConfig
 
 _STAGES = ((0.0, 1 / 3), (0.3, 2 / 3), (0.6, 1.0))
 """From which part of training on, which part of `H_cycle_cnt`."""

@@ -50,10 +50,9 @@ from huggingface_hub import ModelHubMixin
 from jaxtyping import Bool, Float, Integer
 from torch import Tensor, nn
 
-from hrm import hub
-from hrm.boards import VOCAB_SIZE
-from hrm.config import ModelConfig
-from hrm.layers import (
+from hrm.config.schema import ModelConfig
+from hrm.models import hub
+from hrm.models.layers import (
     AddNorm,
     InputEmbedding,
     LocalMixing,
@@ -61,6 +60,7 @@ from hrm.layers import (
     SDPAttention,
     SwiGLU,
 )
+from hrm.tasks.boardpath.boards import VOCAB_SIZE
 
 
 class HRMBlock(nn.Module):

@@ -6,7 +6,16 @@ A view's label is computed anew by whoever uses it; nothing here says what the a
 import numpy as np
 from numpy.typing import NDArray
 
-from hrm.boards import END, FLOOR, START, UNREACHABLE, WALL, Boards, shortest_lengths, turn
+from hrm.tasks.boardpath.boards import (
+    END,
+    FLOOR,
+    START,
+    UNREACHABLE,
+    WALL,
+    Boards,
+    shortest_lengths,
+    turn,
+)
 
 END_TRIES = 8
 """Pairs of cells that are tried for a board. On random 20×20 boards with `wall_prob` 0.3 nine pairs

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from hrm.config import RunConfig
+from hrm.config.schema import RunConfig
 
 _COLUMNS = {
     "epoch": "epoch",

@@ -14,11 +14,11 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 from pydantic import ValidationError
 from torch import Tensor
 
-from hrm import tensors
-from hrm.config import MAX_CONFIG_BYTES, ModelConfig, explain
+from hrm.config.schema import MAX_CONFIG_BYTES, ModelConfig, explain
 from hrm.files import read_text, write_atomic
+from hrm.models import tensors
 
-BUNDLED = Path(__file__).parent / "pretrained"
+BUNDLED = Path(__file__).parent.parent / "pretrained"
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 FORMAT_VERSION = 1
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from hrm.files import write_atomic
 
 if TYPE_CHECKING:
-    from hrm.evaluation import Scores
-    from hrm.tradeoff import Outcome
+    from hrm.inference.evaluation import Scores
+    from hrm.inference.tradeoff import Outcome
 
 COLOURS = ("#374151", "#0f766e", "#1d5fd6", "#cc5500", "#c0187a", "#8a6d00", "#7c3aed", "#64748b")
 MARKERS = "osD^vPX*"

@@ -15,16 +15,19 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from hrm import checkpoints, distributed, kernels, runs
-from hrm.boards import Boards
-from hrm.checkpoints import Progress
-from hrm.config import RunConfig
-from hrm.data import Batch, Dataset
+from hrm import distributed
+from hrm.config.schema import RunConfig
+from hrm.data.dataset import Batch, Dataset
 from hrm.errors import Diverged, SavedAndStopped
-from hrm.evaluation import evaluate, to_tokens
 from hrm.files import write_atomic
-from hrm.hrm import HRM
-from hrm.supervision import Learner
+from hrm.inference.evaluation import evaluate, to_tokens
+from hrm.models import kernels
+from hrm.models.hrm import HRM
+from hrm.runs import folder as runs
+from hrm.tasks.boardpath.boards import Boards
+from hrm.training import checkpoints
+from hrm.training.checkpoints import Progress
+from hrm.training.learner import Learner
 
 
 class Reporter(Protocol):

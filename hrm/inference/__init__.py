@@ -1,0 +1,1 @@
+"""Thinking with a trained model: halting, attempts, answers, and how good they are."""

@@ -1,0 +1,1 @@
+"""Networks: one segment of thought each; their layers, kernels, files and costs."""

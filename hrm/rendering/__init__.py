@@ -1,0 +1,1 @@
+"""Pictures: a canvas, the animation of a thought, curves."""

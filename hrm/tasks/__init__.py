@@ -1,0 +1,1 @@
+"""Puzzles. Only this room knows what the codes of a grid mean."""

@@ -1,0 +1,1 @@
+"""Shortest paths on boards with walls: the puzzle of the specification."""

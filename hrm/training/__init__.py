@@ -1,0 +1,1 @@
+"""Learning: losses, optimizers, the loop over segments, checkpoints."""

@@ -1,12 +1,15 @@
 """Atomic files: a reader sees the old content or the new, never a half."""
 
+import codecs
 import contextlib
 import errno
 import os
+import re
 import secrets
 from pathlib import Path
 
 _TOO_LARGE = "larger than {:,} bytes"
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f]")
 _BESIDE = ".{}.{}.new"
 """The name of an unfinished file: after its target, and eight random digits."""
 
@@ -21,6 +24,11 @@ def read_text(path: Path, limit: int) -> str:
     Raises:
         ValueError: naming the file, if it is missing, unreadable, too large or not text.
     """
+    return decode(read_bytes(path, limit), str(path), limit)
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """The content of a file that a stranger may have made; see `read_text`."""
     try:
         with open(path, "rb") as file:
             if os.fstat(file.fileno()).st_size > limit:
@@ -28,21 +36,31 @@ def read_text(path: Path, limit: int) -> str:
             content = file.read(limit + 1)  # a pipe's size is not known before
     except OSError as error:
         raise ValueError(f"{path}: {error.strerror}") from None
-    return decode(content, str(path), limit)
+    if len(content) > limit:
+        raise ValueError(f"{path}: {_TOO_LARGE.format(limit)}")
+    return content
 
 
 def decode(content: bytes, source: str, limit: int) -> str:
-    """UTF-8 text of no more than `limit` bytes.
+    """Text of no more than `limit` bytes: UTF-8, UTF-16 with its mark, or else Latin-1.
 
     Raises:
         ValueError: naming the source, if it is longer or not text.
     """
     if len(content) > limit:
         raise ValueError(f"{source}: {_TOO_LARGE.format(limit)}")
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
+    else:
+        encoding = "utf-8"
     try:
-        return content.decode()
+        text = content.decode(encoding)
     except UnicodeDecodeError as error:
-        raise ValueError(f"{source}: not a text file (byte {error.start})") from None
+        # Every byte is a character of Latin-1; the control characters are those of other files.
+        text, start = content.decode("latin-1"), error.start
+        if _CONTROL.search(text):
+            raise ValueError(f"{source}: not a text file (byte {start})") from None
+    return text
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:

@@ -7,6 +7,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 Colour = tuple[int, int, int]
 
+PAPER, INK, FAINT_INK = (255, 255, 255), (31, 41, 55), (107, 114, 128)
+GRID, TILE = (226, 224, 218), (246, 245, 241)
+RIGHT, PATH = (0, 128, 96), (29, 95, 214)
+BELIEF, WRONG = (147, 190, 250), (192, 24, 122)
+
 _OVERSAMPLING = 4
 
 
@@ -54,6 +59,17 @@ class Canvas:
         self._draw.line(scaled, colour, round(width * _OVERSAMPLING))
         for x, y in points:
             self.disc(x, y, width, colour)
+
+    def cross(
+        self, x: float, y: float, side: float, colour: Colour, rim: Colour | None = None
+    ) -> None:
+        """Two strokes; with a rim around them, so that they stand out on any ground."""
+        half = side / 2
+        strokes = [[(x - half, y - tilt), (x + half, y + tilt)] for tilt in (half, -half)]
+        rims = [(max(2, 0.3 * side), rim)] if rim else []
+        for width, ink in (*rims, (0, colour)):
+            for stroke in strokes:
+                self.line(stroke, 0.28 * side + width, ink)
 
     def text(
         self, x: float, y: float, words: str, size: float, colour: Colour, anchor: str = "l"

@@ -10,7 +10,7 @@ from hrm.config.schema import RunConfig
 from hrm.data.dataset import generate
 from hrm.inference.evaluation import to_tokens
 from hrm.models.hrm import HRM
-from hrm.models.operations import training_flops
+from hrm.models.operations import run_flops, training_flops
 from hrm.study.definition import Study, load_study
 from hrm.tasks.boardpath.boards import label
 from hrm.training.learner import Learner
@@ -140,6 +140,7 @@ def test_an_extension_is_laid_over_what_it_extends(tmp_path):
         ("expect: higher", "expect: better", "hypotheses.h.expect"),
         ("expect: higher", "measure: speed", "measure: speed; choose from board_acc"),
         ("expect: higher", "robust: [h]", "hypotheses.h"),
+        ("seeds: 2", "seeds: 2\nseen: [-1]", "seen.0"),
         ("title: t\n", "", "title: is missing"),
         ("title: t", "extends: s.yaml", "s.yaml extends this file in turn"),
         ("  a: {", "  a b: {", "rows.a b: a row's name is"),
@@ -199,7 +200,7 @@ def flat(config: dict[str, dict[str, Any]]) -> dict[str, Any]:
 @pytest.mark.parametrize("name", ["paper", "mini"])
 def test_the_ten_rows_are_the_specification_s(name):
     study = load_study(STUDIES / f"{name}.yaml")
-    assert study.published and len(study.seeds) == 3
+    assert study.published
     rows = [row for row in study.rows if not row.control]
     for row, line in zip(rows, TABLE.strip().splitlines(), strict=True):
         variant, train_seg, infer_seg, cycles, acc, acc4x = map(str.strip, line.split("|"))
@@ -269,14 +270,47 @@ def test_controls_have_the_updates_or_the_operations_of_their_rivals(name):
         for a, b in (("HL-2-16", "bptt-2-4"), ("HL-4-16", "bptt-4-4")):
             assert updates(a) == updates(b)
             assert operations(a) == pytest.approx(operations(b), rel=0.03)
+    pairs_of_equal_epochs = [
+        ("bptt-2-4", "HL-full-2-4-whole"),
+        ("bptt-4-4", "HL-full-4-4-whole"),
+    ]
     controls = {row.name for row in load_study(path_of(name)).rows if row.control}
-    assert controls <= {b for _, b in pairs_of_equal_updates + pairs_of_equal_operations}
+    assert controls <= {
+        b for _, b in pairs_of_equal_updates + pairs_of_equal_operations + pairs_of_equal_epochs
+    }
+    for a, b in pairs_of_equal_epochs:
+        if b in controls:
+            assert updates(a) == updates(b) and operations(b) < 0.8 * operations(a)
     for a, b in pairs_of_equal_updates:
         if b in controls:
             assert updates(a) == updates(b) and operations(a) == operations(b)
     for a, b in pairs_of_equal_operations:
         if b in controls:
             assert operations(a) == pytest.approx(operations(b), rel=0.02)
+
+
+@pytest.mark.parametrize("name", ["paper", "mini", "mini-local"])
+def test_two_modules_and_one_are_compared_at_the_same_gradient(name):
+    study = load_study(path_of(name))
+    rows = {row.name: row.config for row in study.rows}
+    compared = 0
+    for hypothesis in study.hypotheses:
+        if not hypothesis.name.startswith(("11", "12")):
+            continue
+        for two, one in hypothesis.pairs:
+            assert (rows[two].model.modules, rows[one].model.modules) == ("HL", "H")
+            assert rows[two].model.grad_horizon == rows[one].model.grad_horizon
+            assert run_flops(rows[two]) < run_flops(rows[one])
+            compared += 1
+    assert compared >= 2
+
+
+def test_what_was_known_before_is_named_exploratory():
+    for name in ("mini", "mini-local"):
+        study = load_study(path_of(name))
+        named = {h.name.split()[0] for h in study.hypotheses if h.exploratory}
+        assert named <= {"10a", "10b", "11a", "11b", "12b"} and {"10b", "11a"} <= named
+        assert study.seen == (0, 1, 2) and study.seeds == tuple(range(8))
 
 
 def test_only_the_rows_that_are_kept_must_differ(tmp_path):

@@ -41,6 +41,7 @@ class Hypothesis:
     expect: Expectation | None
     pairs: tuple[tuple[str, str], ...]
     robust: tuple[str, ...]
+    exploratory: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ class Study:
     margin: float
     published: Published | None
     hypotheses: tuple[Hypothesis, ...]
+    seen: tuple[int, ...] = ()
 
     @property
     def runs(self) -> list[Run]:
@@ -143,6 +145,7 @@ def _study(name: str, file: StudyFile, seed_cnt: int | None) -> Study:
         margin=file.margin,
         published=file.published,
         hypotheses=_hypotheses(file, {row.name for row in rows}),
+        seen=tuple(file.seen),
     )
 
 
@@ -241,16 +244,19 @@ def _hypotheses(file: StudyFile, rows: set[str]) -> tuple[Hypothesis, ...]:
             raise ConfigError(f"{place}.compare: {_unknown('comparison', keys.compare, known)}")
         for other in keys.robust:
             tested = file.hypotheses.get(other)
-            if not tested or not tested.compare or tested.measure.startswith("test_"):
-                raise ConfigError(
-                    f"{place}.robust: {other}: no hypothesis with a comparison whose measure every"
-                    " epoch has"
-                )
+            if not tested or not tested.compare:
+                raise ConfigError(f"{place}.robust: {other}: no hypothesis with a comparison")
         pairs = [(a, b) for a, b in file.comparisons.get(keys.compare or "", []) if {a, b} <= rows]
         robust = tuple(other for other in keys.robust if other in found)
         if pairs or robust:
             found[name] = Hypothesis(
-                name, keys.claim, keys.measure, keys.expect, tuple(pairs), robust
+                name,
+                keys.claim,
+                keys.measure,
+                keys.expect,
+                tuple(pairs),
+                robust,
+                keys.exploratory,
             )
     return tuple(found.values())
 

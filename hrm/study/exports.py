@@ -96,13 +96,24 @@ def _aggregates(study: Study, finished: Finished) -> Table:
 
 
 def _hypotheses(findings: list[Finding]) -> Table:
-    rows = [
-        [f.hypothesis.name, f.hypothesis.measure, f.hypothesis.expect or "", epochs, verdict]
-        + (_cells(f.differences[epochs]) if f.differences else [])
-        for f in findings
-        for epochs, verdict in f.verdicts.items()
-    ]
-    return ["hypothesis", "measure", "expect", "epochs", "verdict", *_INTERVAL], rows
+    rows = []
+    for finding in findings:
+        hypothesis = finding.hypothesis
+        stated = "exploratory" if hypothesis.exploratory else "before"
+        own, validated = hypothesis.measure, hypothesis.measure.removeprefix("test_")
+        judged = [(own, "best", "all", finding.verdict, finding.difference)]
+        judged += [
+            (validated, epochs, "all", of_them.verdict, of_them.difference)
+            for epochs, of_them in finding.epochs.items()
+            if (validated, epochs) != (own, "best")
+        ]
+        if new := finding.unseen:
+            judged.append((own, "best", "new", new.verdict, new.difference))
+        for measure, epochs, which, verdict, interval in judged:
+            whose = [hypothesis.name, stated, measure, hypothesis.expect or "", epochs, which]
+            rows.append([*whose, verdict, *(_cells(interval) if interval else [])])
+    header = ["hypothesis", "stated", "measure", "expect", "epochs", "of seeds", "verdict"]
+    return [*header, *_INTERVAL], rows
 
 
 def _values(study: Study, row: str) -> list[str]:

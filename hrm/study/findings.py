@@ -1,7 +1,7 @@
 """What results say: figures of rows, aggregates over axes, verdicts on hypotheses."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import mean
 
 from hrm.study.definition import Hypothesis, Study
@@ -14,6 +14,7 @@ from hrm.study.statistics import (
     board_interval,
     judge,
     measured,
+    same_epochs,
     t_interval,
 )
 
@@ -43,13 +44,22 @@ class Finished:
 
     def difference(self, pairs: tuple[Pair, ...], measure: str, epochs: str = "best") -> Interval:
         """Of a − b, averaged over the pairs seed by seed, over the seeds that all rows have."""
-        rows = [row for pair in pairs for row in pair]
-        return t_interval(
-            [
-                mean(self._difference(pair, seed, measure, epochs) for pair in pairs)
-                for seed in self._shared_seeds(rows)
-            ]
-        )
+        return t_interval(self.differences(pairs, measure, epochs))
+
+    def differences(
+        self,
+        pairs: tuple[Pair, ...],
+        measure: str,
+        epochs: str = "best",
+        without: Collection[int] = (),
+    ) -> list[float]:
+        """Of `difference`: one for each seed that all rows have, but for the seeds `without`."""
+        seeds = self._shared_seeds([row for pair in pairs for row in pair])
+        return [
+            mean(self._difference(pair, seed, measure, epochs) for pair in pairs)
+            for seed in seeds
+            if seed not in without
+        ]
 
     def average(self, rows: list[str], measure: str, epochs: str = "best") -> Interval:
         """The mean over rows of equal weight, over the seeds that all of them have."""
@@ -82,20 +92,29 @@ class Aggregate:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """A difference and what it says of the hypothesis."""
+
+    difference: Interval
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
 class Finding:
-    """What became of a hypothesis, by selection of epochs (`statistics.EPOCHS`)."""
+    """What became of a hypothesis; one about the robustness of others has its verdict alone."""
 
     hypothesis: Hypothesis
-    differences: dict[str, Interval]
-    """Empty for one about the robustness of others."""
-    verdicts: dict[str, Verdict]
-    pairs: dict[Pair, Interval]
-    """Pair by pair, best epoch."""
-
-    @property
-    def verdict(self) -> Verdict:
-        """Of the best epoch, on which the study's claims rest."""
-        return self.verdicts["best"]
+    verdict: Verdict
+    difference: Interval | None = None
+    """On which the verdict rests: by the hypothesis' own measure, of the best epoch."""
+    epochs: dict[str, Judged] = field(default_factory=dict)
+    """On validation boards, by selection of epochs (`statistics.EPOCHS`)."""
+    same: dict[str, str] = field(default_factory=dict)
+    """Selections left out there because they hold the same epochs as another one, and which."""
+    unseen: Judged | None = None
+    """Over the seeds alone that the study does not name as seen."""
+    pairs: dict[Pair, Interval] = field(default_factory=dict)
+    """Pair by pair, by the hypothesis' own measure, of the best epoch."""
 
 
 def aggregates(study: Study) -> list[Aggregate]:
@@ -128,24 +147,40 @@ def judge_all(study: Study, finished: Finished) -> list[Finding]:
     found: dict[str, Finding] = {}
     for hypothesis in study.hypotheses:
         if hypothesis.robust:
-            of_each = [list(found[name].verdicts.values()) for name in hypothesis.robust]
-            finding = Finding(hypothesis, {}, {"best": agree(of_each)}, {})
+            finding = _robust(hypothesis, [found[name] for name in hypothesis.robust])
         else:
             finding = _test(study, hypothesis, finished)
         found[hypothesis.name] = finding
     return list(found.values())
 
 
+def _robust(hypothesis: Hypothesis, others: list[Finding]) -> Finding:
+    verdict = agree([[judged.verdict for judged in other.epochs.values()] for other in others])
+    same = {selection: first for other in others for selection, first in other.same.items()}
+    if same and verdict == "supported":  # the same epochs agree with themselves
+        verdict = "undecided"
+    return Finding(hypothesis, verdict, same=same)
+
+
 def _test(study: Study, hypothesis: Hypothesis, finished: Finished) -> Finding:
-    assert hypothesis.expect
-    measure = hypothesis.measure
-    selections = ["best"] if measure.startswith("test_") else list(EPOCHS)
-    differences = {
-        epochs: finished.difference(hypothesis.pairs, measure, epochs) for epochs in selections
-    }
-    verdicts: dict[str, Verdict] = {
-        epochs: judge(interval, hypothesis.expect, study.margin)
-        for epochs, interval in differences.items()
-    }
-    pairs = {pair: finished.difference((pair,), measure) for pair in hypothesis.pairs}
-    return Finding(hypothesis, differences, verdicts, pairs)
+    pairs, measure = hypothesis.pairs, hypothesis.measure
+
+    def judged(measure: str, epochs: str = "best", without: Collection[int] = ()) -> Judged:
+        assert hypothesis.expect
+        interval = t_interval(finished.differences(pairs, measure, epochs, without))
+        return Judged(interval, judge(interval, hypothesis.expect, study.margin))
+
+    rows = {row for pair in pairs for row in pair}
+    epoch_cnt = max(row.config.train.epoch_cnt for row in study.rows if row.name in rows)
+    same = same_epochs(epoch_cnt)
+    validated = measure.removeprefix("test_")
+    unseen = judged(measure, without=study.seen)
+    return Finding(
+        hypothesis,
+        judged(measure).verdict,
+        judged(measure).difference,
+        {epochs: judged(validated, epochs) for epochs in EPOCHS if epochs not in same},
+        same,
+        unseen if study.seen and unseen.difference.count else None,
+        {pair: finished.difference((pair,), measure) for pair in pairs},
+    )

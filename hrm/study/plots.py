@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from hrm.study.definition import Row, Study
 from hrm.study.findings import Finding, Finished
 from hrm.study.schema import MEASURES
+from hrm.study.statistics import Interval
 
 BLUE, RED, GREEN, PINK, ORANGE, SKY = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9",
@@ -97,20 +98,21 @@ def operations(study: Study, finished: Finished, findings: list[Finding]) -> Fig
 
 def differences(study: Study, finished: Finished, findings: list[Finding]) -> Figure:
     """The difference that each hypothesis rests on, its pairs, and the margin."""
-    shown = [finding for finding in findings if finding.differences]
-    lines = sum(len(finding.pairs) + 1.6 for finding in shown)
+    shown = [(finding, finding.difference) for finding in findings if finding.difference]
+    lines = sum(len(finding.pairs) + 1.6 for finding, _ in shown)
     figure = Figure(figsize=(8.4, 0.24 * lines + 1), layout="constrained")
     panel = figure.subplots()
     panel.axvspan(-study.margin, study.margin, color="#eeeeee", zorder=0)
     panel.axvline(0, color=_GREY, linewidth=0.8)
     place, ticks, labels = 0.0, [], []
-    for finding in shown:
-        hypothesis, pooled = finding.hypothesis, finding.differences["best"]
-        colour = _VERDICTS[finding.verdict]
-        _interval(panel, place, pooled, colour, bold=True)
+    for finding, pooled in shown:
+        hypothesis, colour = finding.hypothesis, _VERDICTS[finding.verdict]
+        hollow = hypothesis.exploratory
+        _interval(panel, place, pooled, colour, bold=True, hollow=hollow)
         ticks.append(place)
         labels.append(f"{hypothesis.name} ({MEASURES[hypothesis.measure]})")
-        panel.annotate(finding.verdict, (1.01, place), xycoords=("axes fraction", "data"),
+        verdict = f"{finding.verdict}{' (exploratory)' if hollow else ''}"
+        panel.annotate(verdict, (1.01, place), xycoords=("axes fraction", "data"),
                        color=colour, fontsize=8, va="center")  # fmt: skip
         for (a, b), interval in finding.pairs.items():
             place += 1
@@ -119,7 +121,7 @@ def differences(study: Study, finished: Finished, findings: list[Finding]) -> Fi
             labels.append(f"{a} − {b}")
         place += 1.6
     panel.set_yticks(ticks, labels, fontsize=7.5)
-    names = {f"{f.hypothesis.name} ({MEASURES[f.hypothesis.measure]})" for f in shown}
+    names = {f"{f.hypothesis.name} ({MEASURES[f.hypothesis.measure]})" for f, _ in shown}
     for label in panel.get_yticklabels():
         label.set_fontweight("bold" if label.get_text() in names else "normal")
     panel.set_ylim(place - 0.6, -1)
@@ -167,14 +169,17 @@ def _styles(study: Study, axis: str, styles) -> dict[str, str]:
     return {value: styles[i % len(styles)] for i, value in enumerate(values)}
 
 
-def _interval(panel: Axes, place: float, interval, colour: str, bold: bool) -> None:
+def _interval(
+    panel: Axes, place: float, interval: Interval, colour: str, bold: bool, hollow: bool = False
+) -> None:
     if math.isnan(interval.mean):
         return
     if not math.isnan(interval.low):
         span = [interval.low, interval.high]
         panel.plot(span, [place, place], color=colour, linewidth=2.2 if bold else 1)
-    panel.plot(interval.mean, place, "D" if bold else "o", color=colour,
-               markersize=6 if bold else 3.5)  # fmt: skip
+    marker, size = ("D", 6) if bold else ("o", 3.5)
+    panel.plot(interval.mean, place, marker, color=colour, markersize=size,
+               markerfacecolor="white" if hollow else colour)  # fmt: skip
 
 
 def _label_points(figure: Figure, panel: Axes, points: list[tuple[str, float, float]]) -> None:

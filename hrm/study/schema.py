@@ -31,14 +31,16 @@ class HypothesisKeys(Section):
 
     claim: str
     """In words."""
-    measure: str = "board_acc"
-    """What is compared; one of `MEASURES`."""
+    measure: str = "test_board_acc"
+    """What is compared; one of `MEASURES`. By default on boards that nothing was selected on."""
     compare: str | None = None
     """The name of the comparison whose pairs test it."""
     expect: Expectation | None = None
     """What the claim says of a − b."""
     robust: list[str] = []
     """Instead: the hypotheses whose verdicts must agree for best, top 3 and last 5 epochs."""
+    exploratory: bool = False
+    """Whether results that bear on it were known when it was written; reports say so."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -73,6 +75,9 @@ class StudyFile(Section):
     """Laid over the base, as in a config file: the scale of the study."""
     seeds: Annotated[int, Field(ge=1, le=1000)] | Annotated[list[Seed], Field(min_length=1)] = 3
     """How many (from 0), or which."""
+    seen: list[Seed] = []
+    """Seeds whose results were known when hypotheses, measures or the number of seeds were last
+    changed; the report judges the other seeds alone as well."""
     test_count: Annotated[int, Field(ge=1, le=HELD_OUT_CNT)] = 1000
     """Held-out boards to test on."""
     axes: dict[str, str | dict[str, dict[str, Any]]] = {}

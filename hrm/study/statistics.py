@@ -13,6 +13,9 @@ from hrm.study.schema import Expectation
 EPOCHS = {"best": "best epoch", "top3": "mean of top 3", "last5": "mean of last 5"}
 """Which epochs a figure is of, and what tables call it."""
 
+FEWEST_SEEDS = 3
+"""With fewer, every verdict is undecided: the interval of two that happen to agree is narrow."""
+
 Verdict = Literal["supported", "not supported", "undecided"]
 
 _MEASURED = {
@@ -56,6 +59,13 @@ def summarise(epochs: Sequence[dict[str, float]]) -> dict[str, dict[str, float]]
     return summary
 
 
+def same_epochs(epoch_cnt: int) -> dict[str, str]:
+    """Selections that hold the same epochs as an earlier one, and which, in so short a training."""
+    if epoch_cnt == 1:
+        return {"top3": "best", "last5": "best"}
+    return {"last5": "top3"} if epoch_cnt <= 3 else {}
+
+
 def t_interval(values: Sequence[float]) -> Interval:
     """The mean and its 95 % interval by Student's t with n − 1 degrees of freedom."""
     if len(values) < 2:
@@ -95,7 +105,7 @@ def judge(interval: Interval, expect: Expectation, margin: float) -> Verdict:
     low, high = interval.low, interval.high
     if expect == "lower":
         low, high = -high, -low
-    if math.isnan(low):
+    if math.isnan(low) or interval.count < FEWEST_SEEDS:
         return "undecided"
     supported, refuted = {
         "higher": (low > 0, high < margin),

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from hrm.study.definition import Row, Study
-from hrm.study.findings import Aggregate, Finding, Finished, aggregates
+from hrm.study.findings import Aggregate, Finding, Finished, Judged, aggregates
 from hrm.study.results import Result
 from hrm.study.schema import MEASURES
 from hrm.study.statistics import EPOCHS, Interval
@@ -98,32 +98,52 @@ _AGGREGATES = (
 
 def verdict_table(study: Study, findings: list[Finding]) -> Table:
     """The hypotheses, the differences measured, and the verdicts."""
-    header = ["hypothesis", "claim", "measure", "expected", "difference", "verdict"]
-    header += [_short(epochs) for epochs in EPOCHS if epochs != "best"]
+    header = ["hypothesis", "claim", "stated", "measure", "expected", "difference", "verdict"]
+    header += [f"validation: {_short(epochs)}" for epochs in EPOCHS]
+    unseen = any(finding.unseen for finding in findings)
+    header += ["new seeds alone"] if unseen else []
     rows = []
     for finding in findings:
-        hypothesis = finding.hypothesis
+        hypothesis, difference = finding.hypothesis, finding.difference
         cells = [hypothesis.name, hypothesis.claim]
-        if finding.differences:
+        cells.append("exploratory" if hypothesis.exploratory else "before")
+        if difference:
             assert hypothesis.expect
-            best = _difference_text(finding.differences["best"])
-            cells += [MEASURES[hypothesis.measure], _EXPECTED[hypothesis.expect], best]
+            cells += [MEASURES[hypothesis.measure], _EXPECTED[hypothesis.expect]]
+            cells.append(_difference_text(difference))
         else:
             cells += [NONE, "same verdicts", NONE]
         cells.append(finding.verdict)
-        for epochs in ("top3", "last5"):
-            if epochs in finding.differences:
-                text = _difference_text(finding.differences[epochs])
-                cells.append(f"{finding.verdicts[epochs]}: {text}")
-            else:
-                cells.append(NONE)
+        cells += [_epochs_text(finding, epochs) for epochs in EPOCHS]
+        cells += [_judged_text(finding.unseen)] if unseen else []
         rows.append(cells)
+    return Table("Verdicts", header, rows, _verdict_note(study, unseen))
+
+
+def _verdict_note(study: Study, unseen: bool) -> str:
     note = (
         "Differences a − b of matched pairs, seed by seed, averaged over the pairs, with the 95 %"
         f" t-interval over seeds. ≈ 0 is supported only by an interval within ±{study.margin:g}."
-        " The rules stand in the study's YAML file."
+        " The rules stand in the study's YAML file. *Exploratory*: results that bear on it were"
+        " known when it was written. *Validation*: the same on validation boards, at the best"
+        " epoch, which is chosen on them, and by the mean of several."
     )
-    return Table("Verdicts", header, rows, note)
+    if unseen:
+        seen = ", ".join(map(str, study.seen))
+        note += f" *New seeds alone*: without seeds {seen}, whose results were known before."
+    return note
+
+
+def _epochs_text(finding: Finding, epochs: str) -> str:
+    if epochs in finding.same:
+        return f"same epochs as {_short(finding.same[epochs])}"
+    return _judged_text(finding.epochs.get(epochs))
+
+
+def _judged_text(judged: Judged | None) -> str:
+    if judged is None or not judged.difference.count:
+        return NONE
+    return f"{judged.verdict}: {_difference_text(judged.difference)}"
 
 
 def pair_table(findings: list[Finding]) -> Table:

@@ -164,6 +164,10 @@ def test_the_plan_counts_runs_parameters_and_operations(folder, run):
     update = f"{result['operations']['update'] / 1e6:.3g} MFLOP"
     assert re.search(rf"two .* {result['parameters']:,} .* {update} ", out)
     assert "12 runs (4 rows × 3 seeds)" in " ".join(out.split())
+    assert re.search(r"What 3 seeds can decide, .*\n1 more .* %\n2 apart +–", out, re.DOTALL)
+    (folder / "nothing").mkdir(exist_ok=True)
+    code, out, _ = run("plan", folder / "s.yaml", "--results", folder / "nothing")
+    assert code == 0 and "can decide" not in out
 
 
 def test_the_plan_of_boards_of_several_sizes_and_of_a_curriculum():

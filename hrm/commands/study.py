@@ -41,20 +41,32 @@ def study() -> None:
 @_SEEDS
 @_WORKERS
 @_THREADS
-def plan(file: Path, seeds: int | None, workers: int | None, threads: int | None) -> None:
+@_RESULTS
+def plan(
+    file: Path,
+    seeds: int | None,
+    workers: int | None,
+    threads: int | None,
+    results: Path | None,
+) -> None:
     """Runs, parameters, matrix operations and estimated time on this machine.
 
-    Times a few updates of every row.
+    Times a few updates of every row. Where results are there already, also what so many seeds can
+    decide, hypothesis by hypothesis, by the spread between the seeds so far.
     """
     from hrm.study.definition import load_study
+    from hrm.study.results import read_results
 
     asked = load_study(file, seeds)
+    found = read_results(results or _results_folder(file), asked)
 
     from hrm.study.executors import core_cnt
     from hrm.study.plan import show_plan
+    from hrm.study.power import show_power
 
     workers = workers or core_cnt()
     show_plan(asked, workers, threads or max(1, core_cnt() // workers))
+    show_power(asked, found)
 
 
 @study.command()

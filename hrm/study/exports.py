@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hrm.files import write_atomic
+from hrm.study.correction import corrected
 from hrm.study.definition import Study
 from hrm.study.findings import Finding, Finished, aggregates
 from hrm.study.results import Result
@@ -36,7 +37,7 @@ def write_csv_files(folder: Path, study: Study, finished: Finished, findings: li
         "refinement": _refinement(results),
         "rows": _rows(study, finished),
         "aggregates": _aggregates(study, finished),
-        "hypotheses": _hypotheses(findings),
+        "hypotheses": _hypotheses(study, findings),
     }
     files = []
     for name, (header, rows) in contents.items():
@@ -95,8 +96,9 @@ def _aggregates(study: Study, finished: Finished) -> Table:
     return ["axis", "value", "epochs", "measure", *_INTERVAL], rows
 
 
-def _hypotheses(findings: list[Finding]) -> Table:
+def _hypotheses(study: Study, findings: list[Finding]) -> Table:
     rows = []
+    among_all = corrected(findings, study.margin)
     for finding in findings:
         hypothesis = finding.hypothesis
         stated = "exploratory" if hypothesis.exploratory else "before"
@@ -112,8 +114,11 @@ def _hypotheses(findings: list[Finding]) -> Table:
         for measure, epochs, which, verdict, interval in judged:
             whose = [hypothesis.name, stated, measure, hypothesis.expect or "", epochs, which]
             rows.append([*whose, verdict, *(_cells(interval) if interval else [])])
+            if (measure, which, epochs) == (own, "all", "best"):
+                left = among_all.get(hypothesis.name)
+                rows[-1] += [left.p, left.adjusted, left.verdict] if left else []
     header = ["hypothesis", "stated", "measure", "expect", "epochs", "of seeds", "verdict"]
-    return [*header, *_INTERVAL], rows
+    return [*header, *_INTERVAL, "p", "Holm p", "Holm verdict"], rows
 
 
 def _values(study: Study, row: str) -> list[str]:

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from hrm.study.correction import Corrected, corrected
 from hrm.study.definition import Row, Study
 from hrm.study.findings import Aggregate, Finding, Finished, Judged, aggregates
 from hrm.study.results import Result
@@ -99,6 +100,8 @@ _AGGREGATES = (
 def verdict_table(study: Study, findings: list[Finding]) -> Table:
     """The hypotheses, the differences measured, and the verdicts."""
     header = ["hypothesis", "claim", "stated", "measure", "expected", "difference", "verdict"]
+    header += ["Holm"]
+    among_all = corrected(findings, study.margin)
     header += [f"validation: {_short(epochs)}" for epochs in EPOCHS]
     unseen = any(finding.unseen for finding in findings)
     header += ["new seeds alone"] if unseen else []
@@ -113,25 +116,34 @@ def verdict_table(study: Study, findings: list[Finding]) -> Table:
             cells.append(_difference_text(difference))
         else:
             cells += [NONE, "same verdicts", NONE]
-        cells.append(finding.verdict)
+        cells += [finding.verdict, _corrected_text(among_all.get(hypothesis.name))]
         cells += [_epochs_text(finding, epochs) for epochs in EPOCHS]
         cells += [_judged_text(finding.unseen)] if unseen else []
         rows.append(cells)
-    return Table("Verdicts", header, rows, _verdict_note(study, unseen))
+    return Table("Verdicts", header, rows, _verdict_note(study, len(among_all), unseen))
 
 
-def _verdict_note(study: Study, unseen: bool) -> str:
+def _verdict_note(study: Study, tested_cnt: int, unseen: bool) -> str:
     note = (
         "Differences a − b of matched pairs, seed by seed, averaged over the pairs, with the 95 %"
         f" t-interval over seeds. ≈ 0 is supported only by an interval within ±{study.margin:g}."
         " The rules stand in the study's YAML file. *Exploratory*: results that bear on it were"
-        " known when it was written. *Validation*: the same on validation boards, at the best"
+        " known when it was written. *Holm*: what is left of the verdict among all"
+        f" {tested_cnt} that are tested, with its adjusted p, by paired t-tests over seeds and"
+        " Holm's method. *Validation*: the same on validation boards, at the best"
         " epoch, which is chosen on them, and by the mean of several."
     )
     if unseen:
         seen = ", ".join(map(str, study.seen))
         note += f" *New seeds alone*: without seeds {seen}, whose results were known before."
     return note
+
+
+def _corrected_text(left: Corrected | None) -> str:
+    if left is None:
+        return NONE
+    p = "p < 0.001" if left.adjusted < 0.001 else f"p = {left.adjusted:.3f}"
+    return f"{left.verdict}: {p}"
 
 
 def _epochs_text(finding: Finding, epochs: str) -> str:

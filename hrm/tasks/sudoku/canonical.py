@@ -27,7 +27,7 @@ Colours = list[int]
 def canonical(puzzles: Cells) -> list[bytes]:
     """The name of each of ``(n, N, N)`` puzzles, N·N bytes."""
     rules = rules_for(puzzles)
-    cells = puzzles.reshape(len(puzzles), -1).tolist()
+    cells = puzzles.reshape(len(puzzles), rules.size**2).tolist()
     return [_Search(rules, puzzle).best for puzzle in cells]
 
 

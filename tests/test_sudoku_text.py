@@ -169,6 +169,7 @@ MISTAKES = {
     "a letter in a 9×9 puzzle": (with_symbol(LINE, 80, "A"), 1, 81, "unexpected 'A'"),
     "a row too short": ("\n".join([*ROWS[:4], ROWS[4][:8], *ROWS[5:]]), 5, 8, "8 cells; .* has 9"),
     "a row too few": ("\n".join(ROWS[:8]), 1, 1, "8 rows of 9 cells; a puzzle has 9"),
+    "a row too few in one of two": ("\n".join(ROWS[:8]) + "\n\n" + "\n".join(ROWS), 1, 1, "8 rows"),
     "a row too many": ("\n".join([*ROWS, "." * 9]), 1, 1, "10 rows of 9 cells"),
     "a band missing": ("\n".join(ROWS[:6]) + "\n\n" + LINE, 7 + 1, 81, "81 cells; .* has 9"),
     "bands missing at the end": ("\n".join(ROWS[:6]), 1, 1, "6 rows of 9 cells"),

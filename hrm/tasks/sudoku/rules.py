@@ -143,8 +143,7 @@ def solved(inputs: Cells, answers: Cells) -> NDArray[np.bool_]:
     """
     rules = rules_for(inputs)
     kept = ((inputs == OPEN) | (answers == inputs)).all(axis=(1, 2))
-    within = ((answers >= 1) & (answers <= rules.size)).all(axis=(1, 2))
     bits = np.where(answers <= rules.size, np.uint32(1) << answers.astype(np.uint32), 0)
     in_units = np.bitwise_or.reduce(bits.reshape(len(bits), rules.size**2)[:, rules.units], axis=2)
     full = (2 << rules.size) - 2  # a bit for each digit; bit 0 would be an open cell
-    return kept & within & (in_units == full).all(axis=1)
+    return kept & (in_units == full).all(axis=1)

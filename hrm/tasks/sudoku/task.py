@@ -48,7 +48,7 @@ _CELLS_A_GIVEN_PUT_BACK = 12
 _NO_ONE_SOLUTION = {
     NONE: UNSOLVABLE,
     SEVERAL: Verdict("several", "this puzzle has several solutions", False),
-    UNDECIDED: Verdict("undecided", "too hard to tell whether it has one solution", False),
+    UNDECIDED: Verdict("undecided", "too hard to tell whether this puzzle has one solution", False),
 }
 _CHANGED = Verdict("changed", "a given digit was changed", False)
 _CONTRADICTION = Verdict("contradiction", "a digit twice in a row, column or box", False)
@@ -67,7 +67,7 @@ class SudokuSettings(TaskSettings):
     min_guesses: Annotated[int, Field(ge=0)] = 0
     """Draw only puzzles at which a solver that knows only singles has to guess at least so often
     until it has proven the solution to be the only one; 0: as they come. For 9×9 puzzles 20 is hard
-    (10 ms a puzzle), 200 very hard (a second a puzzle)."""
+    (about 10 ms a puzzle), 200 very hard (about a second)."""
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -100,7 +100,7 @@ class Sudoku(Task):
     Config = SudokuSettings
     config: SudokuSettings
     held_out_cnt: ClassVar[int] = 1_000
-    difficulty_words = "guesses of a solver that knows only singles, for its whole proof"
+    difficulty_words = "guesses of a solver that knows only singles, for the whole proof"
 
     def __init__(self, config: SudokuSettings | None = None):
         super().__init__(config)

@@ -112,6 +112,21 @@ def test_labels_are_those_of_a_plain_search(maze):
     assert found.dtype == np.uint8
 
 
+@pytest.mark.parametrize(
+    ("maze", "answer"),
+    [
+        (["S  ", "   ", "  G"], ["S  ", "o  ", "ooG"]),
+        ([" S ", " # ", " G "], ["oS ", "o# ", "oG "]),
+        (["   ", "S#G", "   "], ["   ", "S#G", "ooo"]),
+        (["G  ", "   ", "  S"], ["G  ", "o  ", "ooS"]),
+    ],
+)
+def test_down_comes_before_left_before_right_before_up(maze, answer):
+    maze = maze_of(*maze)
+    np.testing.assert_array_equal(task_of(maze).answer(maze[None])[0], maze_of(*answer))
+    np.testing.assert_array_equal(plain_search(maze), maze_of(*answer))
+
+
 @settings(FEW, max_examples=200)
 @given(mazes(), st.data())
 def test_verdicts_are_those_of_all_simple_paths(maze, data):

@@ -63,7 +63,8 @@ def assert_evenly(counts, expected_kinds, draws):
 
 
 @pytest.mark.parametrize(
-    ("rows", "columns", "least"), [(30, 30, 110), (10, 10, 12), (20, 23, 56), (2, 40, 9), (3, 2, 1)]
+    ("rows", "columns", "least"),
+    [(30, 30, 110), (10, 10, 12), (20, 23, 56), (2, 40, 9), (3, 2, 1), (2, 2, 1)],
 )
 def test_hard_mazes_have_the_walls_and_the_path_that_is_asked_for(rows, columns, least):
     mazes = drawn(4, rows=rows, columns=columns)

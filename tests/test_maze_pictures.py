@@ -66,6 +66,7 @@ def test_what_is_transparent_is_floor(tmp_path):
         (["#  ##", "#   #", "#####"], "no S.*two openings"),
         (["#S###", "#   #", "### #"], "no G"),
         (["#S###", "#S G#", "#####"], "2 S.*one square green"),
+        (["    "] * 4, "1 rows.*2 to 256"),
         (["# ###"], "1 rows.*2 to 256"),
     ],
 )
@@ -156,7 +157,10 @@ def test_contradictions_are_seen_at_every_size(side):
     wrong = maze.copy()
     wrong[0, -1] = wrong[-1, 0] = WALL
     assert count(drawn(TASK.of_shape(maze.shape), side, maze, maze), WRONG) == 0
-    assert count(drawn(TASK.of_shape(maze.shape), side, maze, wrong), WRONG) >= 2
+    picture = drawn(TASK.of_shape(maze.shape), side, maze, wrong)
+    assert count(picture, WRONG) >= 2
+    filled = middle(picture, side, 0, 24) == WRONG
+    assert filled == (side < 6)  # else a tile with a cross in its corner
 
 
 def test_belief_in_the_path_shades_cells():

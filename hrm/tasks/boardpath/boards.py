@@ -10,18 +10,18 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from hrm.tasks.paths import DOWN, LEFT, RIGHT, UNREACHABLE, UP, distances, first_path
+
 Boards = NDArray[np.uint8]
 """``(B, N, N)`` codes (one board: ``(N, N)``)."""
 
 FLOOR, WALL, START, END, PATH = range(5)
 VOCAB_SIZE = 5
 
-UP, DOWN, LEFT, RIGHT = (-1, 0), (1, 0), (0, -1), (0, 1)
 DIRECTIONS = (UP, DOWN, LEFT, RIGHT)
 """The order in which a search tries neighbours; it decides which of several shortest paths is the
 label."""
 
-UNREACHABLE = -1
 _DRAWS_PER_BATCH = 1024
 _MAX_BARREN_DRAWS = 200_000
 
@@ -57,19 +57,7 @@ def distances_to_end(boards: Boards, passable: NDArray[np.bool_] | None = None) 
     Returns:
         ``(B, N, N)`` int32 distances; `UNREACHABLE` where the wave never comes.
     """
-    free = boards != WALL if passable is None else passable
-    distance = np.where((boards == END) & free, 0, UNREACHABLE).astype(np.int32)
-    frontier, steps = distance == 0, 0
-    while frontier.any():
-        steps += 1
-        reached = np.zeros_like(frontier)
-        reached[:, 1:] |= frontier[:, :-1]
-        reached[:, :-1] |= frontier[:, 1:]
-        reached[:, :, 1:] |= frontier[:, :, :-1]
-        reached[:, :, :-1] |= frontier[:, :, 1:]
-        frontier = reached & free & (distance == UNREACHABLE)
-        distance[frontier] = steps
-    return distance
+    return distances(boards != WALL if passable is None else passable, boards == END)
 
 
 def shortest_lengths(boards: Boards) -> NDArray:
@@ -80,10 +68,8 @@ def shortest_lengths(boards: Boards) -> NDArray:
 def label(boards: Boards) -> Boards:
     """The answers: each board with one shortest path marked by PATH between START and END.
 
-    A breadth-first search from START that tries neighbours in the order of `DIRECTIONS` finds,
-    among all shortest paths, the one whose sequence of directions comes first in that order
-    (its queue holds the cells of one distance sorted by just that sequence). So the label is a walk
-    from START that always takes the first direction leading one step nearer to END.
+    It is the path that a breadth-first search from START finds first, trying neighbours in the
+    order of `DIRECTIONS`.
 
     Args:
         boards: ``(B, N, N)`` solvable boards.
@@ -95,22 +81,12 @@ def label(boards: Boards) -> Boards:
         ValueError: if a board has no path.
     """
     distance = distances_to_end(boards)
-    index, row, column = np.nonzero(boards == START)
-    left = distance[index, row, column]
-    if (left == UNREACHABLE).any():
-        first = int(np.flatnonzero(left == UNREACHABLE)[0])
+    starts = boards == START
+    if (distance[starts] == UNREACHABLE).any():
+        first = int(np.flatnonzero(distance[starts] == UNREACHABLE)[0])
         raise ValueError(f"board {first + 1} has no path from S to E, so it has no label")
-    labels = boards.copy()
-    # A rim of unreachable cells spares the walk every bounds check.
-    rimmed = np.pad(distance, ((0, 0), (1, 1), (1, 1)), constant_values=UNREACHABLE)
-    while (walking := left > 1).any():
-        index, row, column, left = (a[walking] for a in (index, row, column, left))
-        left = left - 1
-        nearer = np.stack([rimmed[index, row + 1 + dr, column + 1 + dc] for dr, dc in DIRECTIONS])
-        step = np.asarray(DIRECTIONS)[(nearer == left).argmax(axis=0)]
-        row, column = row + step[:, 0], column + step[:, 1]
-        labels[index, row, column] = PATH
-    return labels
+    marked = first_path(distance, starts, DIRECTIONS)
+    return np.where(marked, np.uint8(PATH), boards)
 
 
 def judge(boards: Boards, answers: Boards) -> list[Verdict]:

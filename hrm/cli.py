@@ -9,8 +9,8 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import NoReturn
+from contextlib import contextmanager, suppress
+from typing import Any, NoReturn
 
 import click
 from pydantic import ValidationError
@@ -30,7 +30,21 @@ _HEAD_START = 10.0
 """Seconds for the first process to speak, where all fail alike; then torchrun ends the others."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _App(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the subcommand; a closed pipe ends it in silence only if that is its output's."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:  # of which click takes every one for the output's
+            if error.filename is None:
+                raise
+            raise WorkFailed(f"{error.filename}: {error.strerror}") from None
+
+
+@click.group(
+    cls=_App,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="hrm-lab", message="hrm %(version)s")
 def app() -> None:
     """Small recursive reasoning models: networks that think in latent space, segment after segment.
@@ -52,8 +66,6 @@ for command in (train, solve, evaluate, study, data, info):
 
 def main() -> NoReturn:
     """Run the command line and exit: 0 done, 1 the work failed, 2 wrong input, 130/143 stopped."""
-    if hasattr(signal, "SIGPIPE"):  # `hrm … | head` ends quietly, as other commands do
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     with errors_as_exit_codes():
         app(standalone_mode=False)
     sys.exit(0)
@@ -97,5 +109,6 @@ def _fail(message: str, code: int) -> NoReturn:
         if code > 128:  # stopped by a signal, which the first tells of
             sys.exit(code)
         time.sleep(_HEAD_START)
-    click.echo(f"hrm: {message}", err=True)
+    with suppress(OSError):  # nobody reads it any more
+        click.echo(f"hrm: {message}", err=True)
     sys.exit(code)

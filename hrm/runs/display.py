@@ -1,12 +1,12 @@
 """What a person sees while a model trains: the run's settings, a progress bar, a line an epoch."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from hrm.config.schema import RunConfig
+from hrm.runs.output import make_console
 
 _COLUMNS = {
     "epoch": "epoch",
@@ -22,11 +22,17 @@ _COLUMNS = {
 
 
 class TrainingDisplay:
-    """A `Reporter` for the terminal; without one, it prints the epoch lines alone."""
+    """A `Reporter` for the terminal; without one, it prints the epoch lines alone.
 
-    def __init__(self, epoch_cnt: int, quiet: bool = False):
+    Args:
+        epoch_cnt: of the whole run.
+        on_lost: called when the output can no longer be written.
+        quiet: print nothing.
+    """
+
+    def __init__(self, epoch_cnt: int, on_lost: Callable[[], None], quiet: bool = False):
         self.epoch_cnt = epoch_cnt
-        self.console = Console(quiet=quiet, markup=False)
+        self.console = make_console(on_lost, quiet=quiet)
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),

@@ -12,6 +12,10 @@ class Interrupts:
     def __init__(self) -> None:
         self.received: int | None = None
 
+    def stop_for_lost_output(self) -> None:
+        """Ask for a stop as if the signal of a closed pipe had come."""
+        self.received = self.received or getattr(signal, "SIGPIPE", 13)
+
     def __call__(self) -> bool:
         """Whether a signal has come."""
         return self.received is not None

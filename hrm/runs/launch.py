@@ -108,8 +108,10 @@ def _run(
 ) -> None:
     main = distributed.is_main()
     trackers = [make_tracker(track, folder, config.model_dump())] if track and main else []
-    display = TrainingDisplay(config.train.epoch_cnt, quiet=not main)
-    with Interrupts() as interrupts:
+    interrupts = Interrupts()
+    lost = interrupts.stop_for_lost_output
+    display = TrainingDisplay(config.train.epoch_cnt, lost, quiet=not main)
+    with interrupts:
         trainer = Trainer(config, dataset, folder, Reporters(display, *trackers), interrupts, model)
         for complaint in trainer.resume(accept_changes) if begun else []:
             display.console.print(f"passed over: {complaint}")

@@ -2,15 +2,17 @@
 
 import contextlib
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from hrm.models.operations import run_flops
 from hrm.runs import folder as runs
+from hrm.runs.output import make_console
 from hrm.study.definition import Run, Study
 from hrm.study.job import Job
 from hrm.study.results import Result
@@ -25,9 +27,16 @@ class StudyDisplay:
         study: that runs.
         results: those that are there already, by run name.
         runs_folder: where the epochs of a running run are read from.
+        on_lost: called when the output can no longer be written.
     """
 
-    def __init__(self, study: Study, results: dict[str, Result], runs_folder: Path):
+    def __init__(
+        self,
+        study: Study,
+        results: dict[str, Result],
+        runs_folder: Path,
+        on_lost: Callable[[], None],
+    ):
         self._study, self._folder = study, runs_folder
         self._running: dict[str, int] = {}
         self._cost = {run.name: run_flops(run.config) for run in study.runs}
@@ -35,7 +44,7 @@ class StudyDisplay:
         self._results = {name: result for name, result in results.items() if name in self._cost}
         self._done_before = self._done()
         self._began = self._looked = time.monotonic()
-        self._console = Console(markup=False, highlight=False)
+        self._console = make_console(on_lost, highlight=False)
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
 
     def __enter__(self) -> "StudyDisplay":

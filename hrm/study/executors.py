@@ -1,5 +1,6 @@
 """Where jobs are carried out: in child processes of this one, or on a Ray cluster."""
 
+import contextlib
 import json
 import logging
 import os
@@ -62,14 +63,16 @@ class LocalExecutor:
             child = subprocess.Popen(
                 [sys.executable, "-m", "hrm", "study", "work"],
                 stdin=subprocess.PIPE,
+                bufsize=0,
                 stdout=log,
                 stderr=log,
                 env={**os.environ, "OMP_NUM_THREADS": str(job.threads)},
             )
         assert child.stdin
         # The pipe stays open: where it ends, however this process ended, the child stops too.
-        child.stdin.write(json.dumps(vars(job)).encode() + b"\n")
-        child.stdin.flush()
+        # A child that is gone already has its reason in its log; see `_outcome`.
+        with contextlib.suppress(BrokenPipeError):
+            child.stdin.write(json.dumps(vars(job)).encode() + b"\n")
         self._children[job] = child
 
     def finished(self) -> list[tuple[Job, Result]]:

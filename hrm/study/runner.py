@@ -36,8 +36,9 @@ def run_study(study: Study, runs_folder: Path, results_folder: Path, executor: E
     waiting = [run for run in study.runs if "failed" in results.get(run.name, {"failed": ""})]
     for run in waiting:
         _require_own(runs_folder / run.name, run)
-    display = StudyDisplay(study, results, runs_folder)
-    with runs.locked(runs_folder), Interrupts() as interrupts, display:
+    interrupts = Interrupts()
+    display = StudyDisplay(study, results, runs_folder, interrupts.stop_for_lost_output)
+    with runs.locked(runs_folder), interrupts, display:
         jobs = [make_job(study, run, runs_folder, executor.threads) for run in waiting]
         failed = _carry_out(jobs, results_folder, executor, interrupts, display)
     if failed:

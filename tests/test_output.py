@@ -1,0 +1,129 @@
+"""Output that nobody reads any more: long work saves itself first, short commands just end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import runs_in_children as children
+
+from hrm import cli
+from hrm.runs.output import make_console
+from hrm.runs.tracking import TensorboardReporter
+from hrm.training import checkpoints
+
+CLOSED_PIPE = 128 + signal.SIGPIPE
+TINY = [
+    "task.board_size=4", "task.train_count=64", "task.val_count=8", "model.d_model=8",
+    "train.batch_size=8", "train.epoch_cnt=6", "train.threads=1",
+]  # fmt: skip
+FULL = Path("/dev/full")
+
+
+def start(folder: Path, *words: str, stdout: int = subprocess.PIPE, stderr: int = subprocess.PIPE):
+    """The command in a process of its own."""
+    command = [sys.executable, "-m", "hrm", *words]
+    return subprocess.Popen(command, cwd=folder, stdout=stdout, stderr=stderr)
+
+
+def closed_pipe() -> int:
+    """The writing end of a pipe that nobody reads."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    return writing
+
+
+def end(process: subprocess.Popen) -> tuple[int, str]:
+    """Exit code and standard error."""
+    _, err = process.communicate(timeout=100)
+    return process.returncode, (err or b"").decode()
+
+
+def here(*words: str) -> int:
+    """The exit code of the command in this process."""
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as ended:
+        patch.setattr(sys, "argv", ["hrm", *words])
+        cli.main()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> str:
+    """The outcome of a run that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("whole")
+    assert here("train", "debug", *TINY, "--out", str(folder)) == 0
+    return children.outcome(folder)
+
+
+def test_a_run_whose_reader_leaves_saves_itself_and_goes_on_bit_for_bit(tmp_path, whole):
+    process = start(tmp_path, "train", "debug", *TINY, "--out", "run")
+    assert process.stdout
+    next(line for line in process.stdout if b"train loss" in line)
+    process.stdout.close()
+    process.stdout = None
+    code, err = end(process)
+    assert code == CLOSED_PIPE
+    assert err.count("\n") == 1 and "go on with: hrm train --resume --out run" in err
+    # Saved where it stopped: within an epoch, which no other save is so soon.
+    assert checkpoints.read(tmp_path / "run/checkpoints/last").progress.batch > 0
+    assert here("train", "--resume", "--out", str(tmp_path / "run")) == 0
+    assert children.outcome(tmp_path / "run") == whole
+
+
+@pytest.mark.parametrize("place", ["closed", "full"])
+def test_a_run_whose_words_go_nowhere_at_all_saves_itself(tmp_path, place):
+    if place == "full" and not FULL.exists():
+        pytest.skip("no /dev/full here")
+    output = closed_pipe() if place == "closed" else os.open(FULL, os.O_WRONLY)
+    process = start(tmp_path, "train", "debug", *TINY, "--out", "run", stdout=output, stderr=output)
+    os.close(output)
+    assert end(process)[0] == CLOSED_PIPE
+    assert checkpoints.read(tmp_path / "run/checkpoints/last").progress.batch > 0
+
+
+def test_a_study_whose_reader_leaves_has_its_runs_save_themselves(tmp_path):
+    settings = {"task": {"board_size": 4, "train_count": 64, "val_count": 8},
+                "model": {"d_model": 8}, "train": {"epoch_cnt": 2000}}  # fmt: skip
+    study = {"title": "t", "base": "debug", "seeds": 1, "settings": settings, "rows": {"a": {}}}
+    (tmp_path / "s.yaml").write_text(json.dumps(study))
+    words = ["study", "run", "s.yaml", "--workers", "1", "--threads", "1", "--runs", "runs"]
+    output = closed_pipe()
+    process = start(tmp_path, *words, stdout=output)
+    os.close(output)
+    code, err = end(process)
+    assert code == CLOSED_PIPE
+    assert err.count("\n") == 1 and "every run is saved" in err
+
+
+@pytest.mark.parametrize("words", [["data", "generate", "--count", "2000"], ["--help"]])
+def test_a_short_command_ends_without_a_word(tmp_path, words):
+    output = closed_pipe()
+    process = start(tmp_path, *words, stdout=output)
+    os.close(output)
+    assert end(process) == (1, "")
+
+
+def test_a_closed_connection_of_a_run_is_not_taken_for_its_output(tmp_path, monkeypatch, capsys):
+    def fail(*_):
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr(TensorboardReporter, "__init__", lambda *_: None)
+    monkeypatch.setattr(TensorboardReporter, "epoch", fail)
+    words = [*TINY, "--track", "tensorboard", "--out", str(tmp_path / "run")]
+    assert here("train", "debug", *words) == 1
+    err = capsys.readouterr().err
+    assert "run: Broken pipe; what was saved stays" in err and err.count("\n") == 1
+
+
+def test_a_lost_output_is_told_of_once(monkeypatch):
+    told = []
+    with open(closed_pipe(), "w") as file:
+        monkeypatch.setattr(sys, "stdout", file)
+        console = make_console(lambda: told.append(1))
+        console.print("nobody reads this")
+        console.print("nor this")
+    assert told == [1]

@@ -5,6 +5,7 @@ Torch, NumPy and the like are imported inside the commands, so that `hrm --help`
 
 import errno
 import os
+import re
 import signal
 import sys
 import time
@@ -25,7 +26,21 @@ from hrm.config.schema import explain
 from hrm.errors import Stopped, WorkFailed
 
 _FAILED, _WRONG_INPUT = 1, 2
-_BEYOND_THE_USER = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+_BEYOND_THE_USER = (None, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOMEM)
+"""Numbers of an `OSError`; those without one come from libraries, about files that they write."""
+
+_OUT_OF_MEMORY = re.compile("DefaultCPUAllocator|out of memory|ALLOC_FAILED")
+"""How PyTorch's CPU, CUDA and MPS allocators and cuBLAS say it; most are plain `RuntimeError`s."""
+
+_LESS_MEMORY = {
+    "train": "lower train.batch_size or set train.micro_batch",
+    "solve": "give fewer --boards, a smaller --size or fewer --restarts",
+    "evaluate": "give fewer --boards, a lower --count or a smaller --size",
+    "data": "use fewer or smaller boards",
+    "study": "use fewer workers, or lower train.batch_size in its settings",
+}
+"""What each command can do about too little memory."""
+
 _HEAD_START = 10.0
 """Seconds for the first process to speak, where all fail alike; then torchrun ends the others."""
 
@@ -35,6 +50,11 @@ class _App(click.Group):
         """Run the subcommand; a closed pipe ends it in silence only if that is its output's."""
         try:
             return super().invoke(ctx)
+        except (MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            remedy = _LESS_MEMORY.get(ctx.invoked_subcommand or "", "this machine has too little")
+            raise WorkFailed(f"out of memory; {remedy}") from None
         except BrokenPipeError as error:  # of which click takes every one for the output's
             if error.filename is None:
                 raise
@@ -90,10 +110,10 @@ def errors_as_exit_codes() -> Iterator[None]:
         _fail("interrupted", 128 + signal.SIGINT)
     except WorkFailed as error:
         _fail(str(error), _FAILED)
-    except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and "memory" not in str(error).lower():
+    except (MemoryError, RuntimeError) as error:  # without a subcommand, a script trains
+        if not _is_out_of_memory(error):
             raise
-        _fail("out of memory; lower train.batch_size or set train.micro_batch", _FAILED)
+        _fail(f"out of memory; {_LESS_MEMORY['train']}", _FAILED)
     except ValidationError as error:
         _fail("\n".join(explain(error)), _WRONG_INPUT)
     except ValueError as error:
@@ -101,6 +121,10 @@ def errors_as_exit_codes() -> Iterator[None]:
     except OSError as error:
         code = _FAILED if error.errno in _BEYOND_THE_USER else _WRONG_INPUT
         _fail(f"{error.filename or 'output'}: {error.strerror or error}", code)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or bool(_OUT_OF_MEMORY.search(str(error)))
 
 
 def _fail(message: str, code: int) -> NoReturn:

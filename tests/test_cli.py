@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageSequence
@@ -275,13 +277,58 @@ def test_brackets_in_names_are_no_markup(run):
     assert run("info", "a[b]c[/d]")[0] == 0
 
 
-def test_too_little_memory_is_one_line(run, model, monkeypatch):
-    def fail(*_, **__):
-        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate")
+COMMANDS = ("train", "solve", "evaluate", "info", "data generate", "study run s.yaml")
+TOO_LARGE = {
+    "torch": lambda *_, **__: torch.empty(2**58, dtype=torch.uint8),
+    "numpy": lambda *_, **__: np.empty(2**58, dtype=np.uint8),
+}
 
-    monkeypatch.setattr("hrm.inference.solving.solve_all", fail)
-    code, _, err = run("solve", "--model", model)
-    assert code == 1 and err.startswith("hrm: out of memory; lower train.batch_size")
+
+@pytest.mark.parametrize("kind", TOO_LARGE)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_too_little_memory_is_one_line_with_a_remedy_that_the_command_has(
+    run, monkeypatch, command, kind
+):
+    name, *rest = command.split()
+    # As if the command itself had asked for so much.
+    monkeypatch.setattr(cli.app.commands[name], "invoke", TOO_LARGE[kind])
+    code, _, err = run(name, *rest)
+    assert code == 1 and err.count("\n") == 1 and err.startswith("hrm: out of memory; ")
+    options = {word for parameter in cli.app.commands[name].params for word in parameter.opts}
+    assert set(re.findall(r"--[a-z-]+", err)) <= options
+    settable = set(config_keys()) if name in ("train", "study") else set()
+    assert set(re.findall(r"\w+\.\w+", err)) <= settable
+
+
+def test_words_about_memory_are_not_too_little_of_it(run, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("unsupported memory format option Preserve")  # as PyTorch has it
+
+    monkeypatch.setattr(cli.app.commands["info"], "invoke", fail)
+    monkeypatch.setattr(sys, "argv", ["hrm", "info"])
+    with pytest.raises(RuntimeError, match="memory"):  # a fault of the program, with its traceback
+        cli.main()
+
+
+@pytest.mark.parametrize("number", [None, errno.ENOMEM])
+def test_a_failure_of_the_system_without_a_number_keeps_its_words(run, monkeypatch, number):
+    words = "encoder error -2 when writing image file"
+
+    def fail(*_):
+        raise OSError(number, words) if number else OSError(words)
+
+    monkeypatch.setattr(cli.app.commands["info"], "invoke", fail)
+    assert run("info") == (1, "", f"hrm: output: {words}\n")
+
+
+def test_a_run_that_a_library_s_failure_ends_says_why(run, monkeypatch):
+    def fail(*_):
+        raise OSError("the event file is closed")
+
+    monkeypatch.setattr("hrm.runs.display.TrainingDisplay.epoch", fail)
+    code, _, err = run("train", "debug", *TINY, "--out", "run")
+    assert code == 1 and err.count("\n") == 1
+    assert "run: the event file is closed; what was saved stays" in err and "None" not in err
 
 
 def test_an_edited_config_is_noticed(run, tmp_path):

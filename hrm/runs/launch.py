@@ -126,7 +126,7 @@ def _run(
             words = f"stopped and saved; {_going_on(folder)}"
             raise Stopped(words, interrupts.received or signal.SIGINT) from None
         except OSError as error:
-            words = f"{error.strerror}; what was saved stays; {_going_on(folder)}"
+            words = f"{error.strerror or error}; what was saved stays; {_going_on(folder)}"
             raise OSError(error.errno, words, str(folder)) from None
     best = folder / "checkpoints" / "best"
     display.console.print(f"best model (by {config.train.best_by}): {best}")

@@ -4,7 +4,6 @@ Torch, NumPy and the like are imported inside the commands, so that `hrm --help`
 """
 
 import errno
-import os
 import re
 import signal
 import sys
@@ -24,6 +23,7 @@ from hrm.commands.study import study
 from hrm.commands.train import train
 from hrm.config.schema import explain
 from hrm.errors import Stopped, WorkFailed
+from hrm.processes import rank
 
 _FAILED, _WRONG_INPUT = 1, 2
 _BEYOND_THE_USER = (None, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENOMEM)
@@ -129,7 +129,10 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 def _fail(message: str, code: int) -> NoReturn:
     """Of several processes one speaks: the first, or one that fails alone."""
-    if os.environ.get("RANK", "0") != "0":
+    first = True
+    with suppress(ValueError):
+        first = rank() == 0
+    if not first:
         if code > 128:  # stopped by a signal, which the first tells of
             sys.exit(code)
         time.sleep(_HEAD_START)

@@ -17,20 +17,11 @@ from torch import Tensor
 
 from hrm.config.schema import RunConfig, TrainConfig
 from hrm.models import kernels
+from hrm.processes import rank, world_size
 from hrm.training.optimizers import require_optimizer
 
 CELLS_AT_A_TIME = 1600
 """On CPU: what a block makes of so many cells just fits the cache."""
-
-
-def rank() -> int:
-    """This process's number, from 0; 0 without torchrun."""
-    return int(os.environ.get("RANK", 0))
-
-
-def world_size() -> int:
-    """Processes that train together; 1 without torchrun."""
-    return int(os.environ.get("WORLD_SIZE", 1))
 
 
 def is_main() -> bool:

@@ -500,13 +500,39 @@ def test_wrong_input_is_one_clear_line(run, model, free, tmp_path, words, parts)
 def test_of_several_processes_the_first_speaks_first(run, monkeypatch):
     waits = []
     monkeypatch.setattr("time.sleep", waits.append)
+    monkeypatch.setenv("WORLD_SIZE", "2")
     for number, head_starts in (("0", 0), ("1", 1)):  # the second is heard if nobody ends it
         monkeypatch.setenv("RANK", number)
         refused(run("train", "debug", "train.lrr=1"), "perhaps you meant train.lr")
         assert len(waits) == head_starts
 
 
+@pytest.mark.parametrize("others", [{}, {"WORLD_SIZE": "1"}, {"WORLD_SIZE": ""}])
+def test_a_lone_process_with_a_number_of_its_own_trains_and_writes(
+    run, monkeypatch, tmp_path, others
+):
+    for name, value in {"RANK": "1", **others}.items():
+        monkeypatch.setenv(name, value)
+    code, out, _ = run("train", "debug", *TINY, "train.epoch_cnt=1", "--out", "run")
+    assert code == 0 and "val loss" in out
+    assert (tmp_path / "run/metrics.jsonl").is_file()
+    waits = []
+    monkeypatch.setattr("time.sleep", waits.append)
+    refused(run("train", "debug", "train.lrr=1"), "perhaps you meant train.lr")
+    assert not waits
+
+
+@pytest.mark.parametrize(
+    "name, value", [("WORLD_SIZE", "two"), ("WORLD_SIZE", "0"), ("RANK", "-1")]
+)
+def test_numbers_of_processes_that_are_none_are_refused(run, monkeypatch, name, value):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv(name, value)
+    refused(run("train", "debug", *TINY, "--out", "run"), f"{name}={value}", "torchrun")
+
+
 def test_of_several_processes_that_are_stopped_the_first_tells(monkeypatch, capsys):
+    monkeypatch.setenv("WORLD_SIZE", "2")
     for number, words in (("0", "hrm: saved\n"), ("1", "")):
         monkeypatch.setenv("RANK", number)
         with pytest.raises(SystemExit, match="130"), cli.errors_as_exit_codes():

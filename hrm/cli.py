@@ -4,6 +4,8 @@ Torch, NumPy and the like are imported inside the commands, so that `hrm --help`
 """
 
 import errno
+import io
+import os
 import re
 import signal
 import sys
@@ -41,6 +43,8 @@ _LESS_MEMORY = {
 }
 """What each command can do about too little memory."""
 
+_LAST_STREAM = 2
+"""The number of standard error."""
 _HEAD_START = 10.0
 """Seconds for the first process to speak, where all fail alike; then torchrun ends the others."""
 
@@ -94,6 +98,7 @@ def main() -> NoReturn:
 @contextmanager
 def errors_as_exit_codes() -> Iterator[None]:
     """Turn whatever a user can run into into one message on standard error and an exit code."""
+    _mend_streams()
     try:
         yield
     except click.exceptions.NoArgsIsHelpError as error:
@@ -121,6 +126,19 @@ def errors_as_exit_codes() -> Iterator[None]:
     except OSError as error:
         code = _FAILED if error.errno in _BEYOND_THE_USER else _WRONG_INPUT
         _fail(f"{error.filename or 'output'}: {error.strerror or error}", code)
+
+
+def _mend_streams() -> None:
+    """Let no finished work be lost because a standard stream is closed or knows too few letters."""
+    # The next file that is opened would get the number of a closed stream, and whatever a library
+    # prints there would be written into it.
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _LAST_STREAM:
+        pass
+    os.close(descriptor)
+    sys.stdin = sys.stdin or open(0, closefd=False)  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -1,7 +1,9 @@
 """Output that nobody reads any more: long work saves itself first, short commands just end."""
 
+import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,8 +13,11 @@ import pytest
 import runs_in_children as children
 
 from hrm import cli
+from hrm.config.schema import ModelConfig
+from hrm.models.hrm import HRM
 from hrm.runs.output import make_console
 from hrm.runs.tracking import TensorboardReporter
+from hrm.tasks.boardpath.text import read_boards
 from hrm.training import checkpoints
 
 CLOSED_PIPE = 128 + signal.SIGPIPE
@@ -117,6 +122,66 @@ def test_a_closed_connection_of_a_run_is_not_taken_for_its_output(tmp_path, monk
     assert here("train", "debug", *words) == 1
     err = capsys.readouterr().err
     assert "run: Broken pipe; what was saved stays" in err and err.count("\n") == 1
+
+
+def output_here(*words: str, encoding: str) -> tuple[int, str]:
+    """Exit code and standard output of the command in this process."""
+    output = io.TextIOWrapper(io.BytesIO(), encoding)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdout", output)
+        code = here(*words)
+    output.flush()
+    return code, output.buffer.getvalue().decode(encoding)
+
+
+@pytest.mark.parametrize(
+    "words", [["info"], ["evaluate", "--model", "free", "--size", "3,4", "--count", "5"]]
+)
+def test_output_in_an_encoding_of_few_letters_is_not_lost(tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    config = ModelConfig(d_model=8, head_cnt=2, H_block_cnt=1, rope_2d=True)
+    HRM(config, 4).save_pretrained(tmp_path / "free")
+    code, narrow = output_here(*words, encoding="ascii")
+    wide_code, wide = output_here(*words, encoding="utf-8")
+    assert code == wide_code == 0
+    assert re.findall(r"\d+\.\d+", narrow) == re.findall(r"\d+\.\d+", wide) != []
+    assert "×" in wide and "?" in narrow
+
+
+def test_a_file_s_name_of_any_bytes_can_be_said(tmp_path):
+    file = str(tmp_path / os.fsdecode(b"\xff"))
+    assert here("data", "generate", "--out", file) == 0
+    code, out = output_here("data", "check", file, file, encoding="utf-8")
+    assert code == 1 and "?: 1 boards" in out
+
+
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_a_process_without_standard_streams_does_its_work(tmp_path, closed):
+    script = f'"$0" -m hrm data generate --count 3 --out boards.txt {closed}'
+    process = subprocess.run(["sh", "-c", script, sys.executable], cwd=tmp_path)
+    assert process.returncode == 0
+    assert len(read_boards(str(tmp_path / "boards.txt"))) == 3
+
+
+def test_boards_of_a_closed_standard_input_are_missing_in_words(tmp_path):
+    script = '"$0" -m hrm data check - boards.txt 0<&-'
+    process = subprocess.run(
+        ["sh", "-c", script, sys.executable], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert process.returncode == 2 and process.stderr.count("\n") == 1
+    assert "standard input" in process.stderr and "no board found" in process.stderr
+
+
+def test_a_file_never_takes_the_place_of_a_closed_stream(tmp_path):
+    code = (
+        "import os\n"
+        "from hrm.cli import errors_as_exit_codes\n"
+        "with errors_as_exit_codes():\n"
+        "    file = open('mine', 'w')\n"
+        "os.write(2, b'a word of a library')\n"
+    )
+    subprocess.run(["sh", "-c", '"$0" -c "$1" 2>&-', sys.executable, code], cwd=tmp_path)
+    assert (tmp_path / "mine").read_bytes() == b""
 
 
 def test_a_lost_output_is_told_of_once(monkeypatch):

@@ -420,6 +420,25 @@ def test_whole_exponents_are_whole_numbers(tmp_path, text):
         assert type(config.task.train_count) is int
 
 
+@pytest.mark.parametrize(
+    ("override", "field", "value"),
+    [
+        ("task.seed=010", "seed", 10),
+        ("task.seed=0x10", "seed", 16),
+        ("task.stream=true", "stream", True),
+    ],
+)
+def test_an_override_is_yaml_1_2(override, field, value):
+    assert getattr(load_config(RunConfig(), (), (override,)).task, field) == value
+
+
+@pytest.mark.parametrize("override", ["train.epoch_cnt=1:30", "task.stream=on", "task.stream=yes"])
+def test_text_that_was_once_a_number_or_a_yes_is_refused(override):
+    key, _, value = override.partition("=")
+    with pytest.raises(ConfigError, match=f"{key}: .*{value}"):
+        load_config(RunConfig(), (), (override,))
+
+
 def test_keys_of_a_file_may_be_dotted_as_on_the_command_line(tmp_path):
     config = load_text(tmp_path, "train.lr: 0.5\ntrain: {epoch_cnt: 3}\ntask.seed: 4\n")
     assert (config.train.lr, config.train.epoch_cnt, config.task.seed) == (0.5, 3, 4)

@@ -64,7 +64,7 @@ def main() -> None:
         if arguments.mode == "train":
             task, model = get_config()
             config = RunConfig(task=task, model=model, train=get_train_config())
-            launch.start(runs.default_folder(NAME), config)
+            runs.start_numbered(NAME, lambda folder: launch.start(folder, config))
         else:
             app(["solve", "--model", arguments.model or newest_model(), "--gif", f"{NAME}.gif"],
                 standalone_mode=False)  # fmt: skip

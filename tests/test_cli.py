@@ -202,6 +202,24 @@ def test_existing_runs_are_not_touched_and_new_ones_are_numbered(run, tmp_path):
     refused(run("train", "debug", *TINY, "--out", "runs/debug"), "already there", "--resume")
 
 
+def test_a_run_begun_while_another_takes_the_folder_gets_the_next_number(run, tmp_path):
+    with runs.locked(tmp_path / "runs/debug"):
+        code, _, err = run("train", "debug", *TINY)
+        assert code == 0, err
+        refused(run("train", "debug", *TINY, "--out", "runs/debug"), "in use by process")
+    assert (tmp_path / "runs/debug-2/metrics.jsonl").is_file()
+    assert not (tmp_path / "runs/debug/config.yaml").exists()
+
+
+def test_resume_goes_on_with_the_run_that_was_last_at_work(run, tmp_path):
+    for _ in range(2):
+        assert run("train", "debug", *TINY)[0] == 0
+    assert run("train", "--resume", "--out", "runs/debug")[0] == 0
+    code, out, err = run("train", "debug", "--resume")
+    assert code == 0, err
+    assert "hrm solve --model runs/debug\n" in out
+
+
 def test_resume_of_a_finished_run_changes_nothing(run, tmp_path):
     assert run("train", "debug", *TINY)[0] == 0
     before = (tmp_path / "runs/debug/metrics.jsonl").read_text()

@@ -1,3 +1,5 @@
+"""Run folders: their names, their locks, what stands in them, and going on with an old one."""
+
 import json
 import os
 import subprocess
@@ -73,40 +75,97 @@ def test_a_file_in_the_place_of_a_folder_is_taken(tmp_path):
     assert runs.is_taken(tmp_path / "run")
 
 
-def test_default_folder_counts_up_past_what_is_taken(here):
-    assert runs.default_folder("demo") == Path("runs/demo")
+def started(preset: str, in_use: tuple[str, ...] = ()) -> Path:
+    """The folder that a run of that name begins in, while other processes begin in `in_use`."""
+    tried = []
+
+    def start(folder: Path) -> None:
+        tried.append(folder)
+        if folder.name in in_use:
+            raise runs.FolderTaken("in use")
+
+    runs.start_numbered(preset, start)
+    assert [folder.name for folder in tried[:-1]] == list(in_use)
+    return tried[-1]
+
+
+def test_a_new_run_counts_up_past_what_is_taken(here):
+    assert started("demo") == Path("runs/demo")
     make_run("demo")
-    assert runs.default_folder("demo") == Path("runs/demo-2")
-    assert runs.default_folder("debug") == Path("runs/debug")
+    assert started("demo") == Path("runs/demo-2")
+    assert started("debug") == Path("runs/debug")
     make_run("demo-2")
     make_run("demo-4")
-    assert runs.default_folder("demo") == Path("runs/demo-3")
+    assert started("demo") == Path("runs/demo-3")
 
 
-def test_default_folder_uses_what_a_killed_start_left(here):
+def test_a_new_run_counts_up_past_what_other_processes_begin_in(here):
+    assert started("demo", in_use=("demo", "demo-2")) == Path("runs/demo-3")
+    make_run("demo-2")
+    assert started("demo", in_use=("demo",)) == Path("runs/demo-3")
+
+
+def test_a_new_run_uses_what_a_killed_start_left(here):
     folder = make_run("demo")
     (folder / runs.CONFIG).rename(folder / runs.VERSIONS)
-    assert runs.default_folder("demo") == Path("runs/demo")
+    assert started("demo") == Path("runs/demo")
+
+
+def test_the_thousandth_run_is_as_good_as_any(here, monkeypatch):
+    monkeypatch.setattr(runs, "is_taken", lambda folder: folder.name != "demo-1000")
+    assert started("demo") == Path("runs/demo-1000")
+
+
+def test_a_failure_other_than_a_taken_folder_is_not_tried_again(here):
+    def fail(folder: Path) -> None:
+        raise ValueError(f"{folder}: too few boards")
+
+    with pytest.raises(ValueError, match="runs/demo: too few"):
+        runs.start_numbered("demo", fail)
 
 
 def test_newest_folder_is_the_last_one(here):
     with pytest.raises(ValueError, match=r"runs/demo: no such run .*--out"):
         runs.newest_folder("demo")
-    for name in ("demo", "demo-2", "demo-3", "debug", "demo-x"):
+    for name in ("demo", "demo-2", "demo-3", "debug", "demo-x", "demo-04", "demo-3-5"):
         make_run(name)
     assert runs.newest_folder("demo") == Path("runs/demo-3")
     assert runs.newest_folder("debug") == Path("runs/debug")
 
 
+@pytest.mark.parametrize(
+    "file", ["config.yaml", "run.lock", "metrics.jsonl", "checkpoints/last/training.safetensors"]
+)
+def test_newest_folder_is_that_of_the_last_change_whatever_its_number(here, file):
+    for name in ("demo", "demo-2", "demo-10"):
+        make_run(name)
+    for name in ("demo", "demo-10"):
+        os.utime(Path("runs") / name / runs.CONFIG, ns=(0, 10**9))
+    changed = Path("runs/demo-2") / file
+    changed.parent.mkdir(parents=True, exist_ok=True)
+    changed.write_text("task: {}\n")
+    os.utime(changed, ns=(0, 10**18))
+    assert runs.newest_folder("demo") == Path("runs/demo-2")
+    os.utime(Path("runs/demo") / runs.CONFIG, ns=(0, 2 * 10**18))
+    assert runs.newest_folder("demo") == Path("runs/demo")
+
+
+def test_of_runs_that_were_changed_at_the_same_time_the_newest_has_the_highest_number(here):
+    for name in ("demo", *(f"demo-{number}" for number in range(2, 12))):
+        os.utime(make_run(name) / runs.CONFIG, ns=(0, 10**18))
+    assert runs.newest_folder("demo") == Path("runs/demo-11")
+
+
+def test_a_folder_without_a_run_is_not_the_newest(here):
+    make_run("demo")
+    (Path("runs/demo-2")).mkdir()
+    (Path("runs/demo-2") / "notes.txt").write_text("later")
+    assert runs.newest_folder("demo") == Path("runs/demo")
+
+
 def test_newest_folder_is_the_last_one_though_an_older_one_was_removed(here):
     make_run("demo-2")
     assert runs.newest_folder("demo") == Path("runs/demo-2")
-
-
-def test_newest_folder_is_found_past_ten(here):
-    for name in ("demo", *(f"demo-{number}" for number in range(2, 12))):
-        make_run(name)
-    assert runs.newest_folder("demo") == Path("runs/demo-11")
 
 
 def test_a_held_folder_refuses_another_process_and_names_the_holder(tmp_path, holder):

@@ -56,8 +56,12 @@ def train(
     from hrm.runs import folder as runs
     from hrm.runs import launch
 
+    if not resume and out:
+        launch.start(out, config, track)
+        return
     if not resume:
-        launch.start(out or runs.default_folder(preset or _name(files)), config, track)
+        name = preset or _name(files)
+        runs.start_numbered(name, lambda folder: launch.start(folder, config, track))
         return
     folder = out or runs.newest_folder(preset or _name(files))
     asked = None

@@ -1,12 +1,14 @@
 """Run folders: what stands in one, who may write to it, and going on with an old one."""
 
 import contextlib
+import itertools
 import json
 import os
 import platform
+import re
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,21 +21,52 @@ CONFIG, VERSIONS, DATA, LOCK = "config.yaml", "versions.json", "data.json", "run
 METRICS = "metrics.jsonl"
 
 
-def default_folder(preset: str) -> Path:
-    """`runs/PRESET`, with a number when that is taken."""
-    return next(folder for folder in _numbered(preset) if not is_taken(folder))
+class FolderTaken(ValueError):
+    """A run folder belongs to another run, or another process is at work in it."""
+
+
+def start_numbered(preset: str, start: Callable[[Path], None]) -> None:
+    """Start a run in the first free one of `runs/PRESET`, `runs/PRESET-2`, …
+
+    Args:
+        preset: the name to number.
+        start: called with a folder; where it raises `FolderTaken`, another process was quicker,
+            and the next number is tried.
+    """
+    for folder in _numbered(preset):
+        if is_taken(folder):
+            continue
+        with contextlib.suppress(FolderTaken):
+            return start(folder)
 
 
 def newest_folder(preset: str) -> Path:
-    """The last of `runs/PRESET`, `runs/PRESET-2`, … that exists.
+    """The one of `runs/PRESET`, `runs/PRESET-2`, … that a run has last written to.
+
+    Not the one with the highest number: new runs fill the gaps that removed ones leave.
 
     Raises:
         ValueError: if there is none.
     """
-    taken = [folder for folder in _numbered(preset) if is_taken(folder)]
-    if not taken:
+    number = re.compile(re.escape(preset) + r"(?:-([1-9][0-9]*))?")
+    found = {
+        folder: int(match[1] or 1)
+        for folder in (Path("runs").iterdir() if Path("runs").is_dir() else ())
+        if (match := number.fullmatch(folder.name)) and is_taken(folder)
+    }
+    if not found:
         raise ValueError(f"runs/{preset}: no such run to resume; name its folder with --out")
-    return taken[-1]
+    return max(found, key=lambda folder: (_last_written(folder), found[folder]))
+
+
+def _last_written(folder: Path) -> int:
+    """When a run last wrote a file of its own there, in nanoseconds; 0: never."""
+    files = (CONFIG, LOCK, METRICS, "checkpoints/last/training.safetensors")
+    times = [0]
+    for name in files:
+        with contextlib.suppress(OSError):
+            times.append((folder / name).stat().st_mtime_ns)
+    return max(times)
 
 
 def is_taken(folder: Path) -> bool:
@@ -50,14 +83,14 @@ def locked(folder: Path) -> Iterator[None]:
     """Hold a run folder; the system lets go of it when the process ends, however it ends.
 
     Raises:
-        ValueError: naming the process that holds it.
+        FolderTaken: naming the process that holds it.
         OSError: if the folder cannot be made or written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / LOCK, "a+", encoding="utf-8") as file:
         if not _try_lock(file.fileno()):
             file.seek(0)
-            raise ValueError(f"{folder}: in use by {file.read().strip() or 'another process'}")
+            raise FolderTaken(f"{folder}: in use by {file.read().strip() or 'another process'}")
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
         file.flush()
@@ -228,7 +261,7 @@ def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[tuple[str, An
 
 def _numbered(preset: str) -> Iterator[Path]:
     yield Path("runs") / preset
-    for number in range(2, 1000):
+    for number in itertools.count(2):
         yield Path("runs") / f"{preset}-{number}"
 
 

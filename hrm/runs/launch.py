@@ -27,7 +27,8 @@ def start(folder: Path, config: RunConfig, track: Tracker | None = None) -> None
         track: "tensorboard", "wandb" or None.
 
     Raises:
-        ValueError: if the folder is taken, or the config cannot be used here.
+        FolderTaken: if the folder is another run's, or another process is at work in it.
+        ValueError: if the config cannot be used here.
         Stopped: if a signal stopped it; it is saved.
         Diverged: if the loss is no longer a number.
         OSError: if the folder cannot be written.
@@ -83,7 +84,7 @@ def _fitted(config: RunConfig) -> RunConfig:
 
 def _require_free(folder: Path) -> None:
     if distributed.is_main() and runs.is_taken(folder):
-        raise ValueError(f"{folder}: already there; add --resume, or name another with --out")
+        raise runs.FolderTaken(f"{folder}: already there; add --resume, or name another with --out")
 
 
 @contextmanager

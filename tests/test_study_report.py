@@ -1,3 +1,5 @@
+"""Reports of studies: what stands in the Markdown, the page and the tables of numbers."""
+
 import csv
 import json
 import re
@@ -109,6 +111,47 @@ def test_the_report_of_an_unfinished_study(folder, report):
     assert len(numbers(report, "epochs")) == 4 * 6 + 4
     verdicts = {(v["hypothesis"], v["epochs"]): v["verdict"] for v in numbers(report, "hypotheses")}
     assert ("1 more", "last5") in verdicts and verdicts["2 apart", "best"] == "undecided"
+
+
+def test_numbers_of_results_with_other_names_stand_under_their_own(folder, tmp_path):
+    study = study_of(folder, ASKED)
+    results = read_results(folder / "results/s", study)
+    first, second, third = (results[name] for name in ("long-seed0", "one-seed0", "two-seed0"))
+    first["epochs"] = [{k: v for k, v in row.items() if k != "lr"} for row in first["epochs"]]
+    second["epochs"] = [dict(reversed(row.items())) for row in second["epochs"]]
+    third["epochs"] = [{"early": 7.5, **row} for row in third["epochs"]]
+    second["test"] = dict(reversed(second["test"].items()))
+    third["test"]["late"] = [float(n) for n in range(len(third["test"]["solved"]))]
+    write_report(study, results, tmp_path)
+
+    def expected(name: str) -> dict[tuple, dict[str, float]]:
+        kept = {}
+        for result in results.values():
+            if "failed" in result:
+                continue
+            curves = result["test"]
+            count = len(curves["solved"])
+            rows = {
+                "epochs": {row["epoch"]: row for row in result["epochs"]},
+                "refinement": {n + 1: {k: v[n] for k, v in curves.items()} for n in range(count)},
+            }
+            kept |= {(result["row"], str(result["seed"]), n): row for n, row in rows[name].items()}
+        return kept
+
+    for name, number in (("epochs", "epoch"), ("refinement", "segments")):
+        wanted = expected(name)
+        found = numbers(tmp_path, name)
+        assert len(found) == len(wanted)
+        for row in found:
+            own = wanted[row["row"], row["seed"], int(row[number])]
+            cells = {k: v for k, v in row.items() if k not in ("row", "seed", "segments")}
+            assert {k: float(v) for k, v in cells.items() if v} == own
+
+
+def test_every_line_of_numbers_has_a_cell_for_each_title(report):
+    for file in report.glob("*.csv"):
+        with open(file, newline="") as lines:
+            assert len({len(line) for line in csv.reader(lines)}) == 1, file.name
 
 
 class Page(HTMLParser):

@@ -63,17 +63,27 @@ def _runs(study: Study, results: list[Result]) -> Table:
 
 
 def _epochs(results: list[Result]) -> Table:
-    rows = [[r["row"], r["seed"], *epoch.values()] for r in results for epoch in r["epochs"]]
-    return [*_WHOSE, *results[0]["epochs"][0]], rows
+    return _by_name([{**_whose(r), **epoch} for r in results for epoch in r["epochs"]])
 
 
 def _refinement(results: list[Result]) -> Table:
-    rows = [
-        [r["row"], r["seed"], count, *figures]
-        for r in results
-        for count, figures in enumerate(zip(*r["test"].values(), strict=True), start=1)
-    ]
-    return [*_WHOSE, "segments", *results[0]["test"]], rows
+    return _by_name(
+        [
+            {**_whose(r), "segments": count, **dict(zip(r["test"], figures, strict=True))}
+            for r in results
+            for count, figures in enumerate(zip(*r["test"].values(), strict=True), start=1)
+        ]
+    )
+
+
+def _whose(result: Result) -> dict[str, Any]:
+    return {name: result[name] for name in _WHOSE}
+
+
+def _by_name(records: list[dict[str, Any]]) -> Table:
+    """Every number under its own name: results of other versions may have other ones."""
+    names = list(dict.fromkeys(name for record in records for name in record))
+    return names, [[record.get(name) for name in names] for record in records]
 
 
 def _rows(study: Study, finished: Finished) -> Table:
@@ -98,7 +108,7 @@ def _aggregates(study: Study, finished: Finished) -> Table:
 def _hypotheses(findings: list[Finding]) -> Table:
     rows = [
         [f.hypothesis.name, f.hypothesis.measure, f.hypothesis.expect or "", epochs, verdict]
-        + (_cells(f.differences[epochs]) if f.differences else [])
+        + (_cells(f.differences[epochs]) if f.differences else [None] * len(_INTERVAL))
         for f in findings
         for epochs, verdict in f.verdicts.items()
     ]

@@ -7,6 +7,8 @@ print(solve(open("board.txt").read()))
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+__version__ = "0.1.0"
+
 if TYPE_CHECKING:
     from hrm.config.schema import ModelConfig, RunConfig, TaskConfig, TrainConfig
     from hrm.inference.evaluation import evaluate
@@ -35,6 +37,7 @@ __all__ = [
     "Solution",
     "TaskConfig",
     "TrainConfig",
+    "__version__",
     "evaluate",
     "solve",
     "solve_all",

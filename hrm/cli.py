@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import click
 from pydantic import ValidationError
 
+from hrm import __version__
 from hrm.commands.data import data
 from hrm.commands.evaluate import evaluate
 from hrm.commands.info import info
@@ -69,7 +70,7 @@ class _App(click.Group):
     cls=_App,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(package_name="hrm-lab", message="hrm %(version)s")
+@click.version_option(__version__, message="hrm %(version)s")
 def app() -> None:
     """Small recursive reasoning models: networks that think in latent space, segment after segment.
 

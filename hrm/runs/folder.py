@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from hrm import __version__
 from hrm.config.schema import ConfigError, RunConfig, load_config, validate
 from hrm.data.dataset import Dataset
 from hrm.files import write_atomic
@@ -223,8 +224,9 @@ def versions() -> dict[str, str]:
 
     Run from a git checkout, this includes its commit, and whether files differ from it.
     """
-    packages = ("hrm-lab", "torch", "numpy", "safetensors", "pydantic")
+    packages = ("torch", "numpy", "safetensors", "pydantic")
     return {
+        "hrm-lab": __version__,
         **{name: version(name) for name in packages},
         **_commit(),
         "python": platform.python_version(),

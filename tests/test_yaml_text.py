@@ -1,7 +1,7 @@
 """YAML as people mean it: what is a number, what is text, and what is refused."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hrm.config.yaml_text import parse_yaml, to_yaml
@@ -160,6 +160,7 @@ PLAIN = st.recursive(
 
 @FEW
 @given(PLAIN)
+@example({"a\x85b": ["\x85", "\u2028", "\ufeff", "a\n b", " \n", "\t", "\x00"]})
 def test_what_is_written_is_read_back(value):
     found = parse_yaml(to_yaml(value), "mine")
     assert found == value

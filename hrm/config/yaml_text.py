@@ -67,7 +67,13 @@ class _Representer(SafeRepresenter):
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
+    def represent_text(self, data: str) -> Any:
+        """With this line break between other quotes, the library would write spaces too."""
+        style = '"' if "\x85" in data else None
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style)
 
+
+_Representer.add_representer(str, _Representer.represent_text)
 _Constructor.add_constructor(_FLOAT, _Constructor.construct_number)
 # The library's own numbers lack those that begin with a point and have an exponent.
 _Resolver.add_implicit_resolver_base(

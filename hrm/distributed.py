@@ -120,8 +120,8 @@ def _pick_kernels(train: TrainConfig, device: torch.device) -> str:
         )
     if train.kernels == "fused" and not kernels.available(products):
         raise ValueError(
-            "train.kernels: fused ones need Linux and a C compiler (cc, gcc or clang); install one,"
-            " or use auto or plain"
+            "train.kernels: fused ones need Linux and a C compiler that works:"
+            f" {kernels.why_plain(products)}; use auto or plain"
         )
     return train.kernels
 

@@ -18,6 +18,7 @@ from hrm.config.presets import PRESETS
 from hrm.config.schema import ModelConfig, RunConfig, config_keys, load_config
 from hrm.data.dataset import check_leak, generate
 from hrm.errors import Stopped
+from hrm.models import kernels
 from hrm.models.hrm import HRM
 from hrm.runs import folder as runs
 from hrm.tasks.boardpath.text import format_boards, parse_boards, read_boards
@@ -449,6 +450,17 @@ def test_info(run):
     code, out, _ = run("info")
     assert code == 0
     assert torch.__version__ in out and "preset demo" in out and "boardpath-10x10" in out
+    assert re.search(r"kernels +│ (fused|plain: \w+)", out)
+
+
+def test_info_says_why_the_kernels_are_plain(run, monkeypatch):
+    kernels._library.cache_clear()
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    try:
+        code, out, _ = run("info")
+    finally:
+        kernels._library.cache_clear()
+    assert code == 0 and re.search(r"kernels +│ plain: there is no C compiler", out)
 
 
 @pytest.mark.parametrize(

@@ -18,10 +18,12 @@ def info(model: str | None) -> None:
 def _print_installation() -> None:
     from hrm import distributed
     from hrm.config.presets import PRESETS
-    from hrm.models import hub
+    from hrm.models import hub, kernels
     from hrm.runs import folder as runs
 
     rows = {**runs.versions(), "device": distributed.pick_device().type}
+    reason = kernels.why_plain()
+    rows |= {"kernels": f"plain: {reason}" if reason else "fused"}
     rows |= {f"preset {name}": purpose for name, (purpose, _) in PRESETS.items()}
     rows |= {"bundled models": ", ".join(hub.bundled_models())}
     _print_rows(rows)

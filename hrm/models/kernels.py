@@ -10,12 +10,6 @@ fused ones wherever they can be had.
 import contextlib
 import ctypes
 import functools
-import hashlib
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,12 +20,13 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+from hrm import native
+
 _SOURCE = Path(__file__).with_suffix(".c")
-_COMPILERS = ("cc", "gcc", "clang")
-_COMPILE = ("-O3", "-march=native", "-ffast-math", "-fopenmp", "-fPIC", "-c")
+# To compile with, not to link with: there, -ffast-math would change how the whole process treats
+# tiny numbers.
+_COMPILE = ("-march=native", "-ffast-math", "-fopenmp")
 _OPTIONS = {torch.float32: _COMPILE, torch.bfloat16: (*_COMPILE, "-DBF16")}
-# Linked without -ffast-math, which would change how the whole process treats tiny numbers.
-_LINK = ("-shared",)
 
 MOST_CELLS = 1024
 """Above, the attention weights of one board no longer fit the cache."""
@@ -42,7 +37,13 @@ _boards: Tensor | None = None
 
 def available(dtype: torch.dtype = torch.float32) -> bool:
     """Whether this machine has, or can compile, the fused kernels for products of that type."""
-    return _library(dtype) is not None
+    return why_plain(dtype) is None
+
+
+def why_plain(dtype: torch.dtype = torch.float32) -> str | None:
+    """Why there are no fused kernels for products of that type; None: there are."""
+    library = _library(dtype)
+    return library if isinstance(library, str) else None
 
 
 @contextlib.contextmanager
@@ -295,7 +296,7 @@ def _merge(mixed: Tensor, boards: int) -> Tensor:
 def _call(dtype: torch.dtype, name: str, *arguments: Any) -> None:
     """Run the kernel for products of that type: tensors as pointers, None as null, then threads."""
     library = _library(dtype)
-    assert library
+    assert not isinstance(library, str), library
     getattr(library, name)(*map(_as_c, arguments), torch.get_num_threads())
 
 
@@ -310,52 +311,13 @@ def _as_c(value: Any) -> Any:
 
 
 @functools.cache
-def _library(dtype: torch.dtype) -> ctypes.CDLL | None:
-    """The kernels for products of that type, from the cache or compiled now; None: impossible."""
-    compiler = next(filter(None, map(shutil.which, _COMPILERS)), None)
+def _library(dtype: torch.dtype) -> ctypes.CDLL | str:
+    """The kernels for products of that type, or why there are none."""
+    # PyTorch's own OpenMP: a second one would fight it for the cores.
     openmp = sorted((Path(torch.__file__).parent / "lib").glob("libgomp*.so*"))
-    if sys.platform != "linux" or compiler is None or not openmp:
-        return None
+    if not openmp:
+        return "this PyTorch has no GNU OpenMP of its own"
     try:
-        return ctypes.CDLL(str(_build(compiler, _OPTIONS[dtype], openmp[0])))
-    except (OSError, subprocess.CalledProcessError):
-        return None
-
-
-def _build(compiler: str, options: tuple[str, ...], openmp: Path) -> Path:
-    """Compile into the user's cache, under a name that says for what and with what.
-
-    Raises:
-        OSError: if there is no place to write.
-        CalledProcessError: if the compiler refuses.
-    """
-    version = subprocess.run([compiler, "--version"], capture_output=True, check=True).stdout
-    made_of = (
-        _SOURCE.read_bytes(),
-        version,
-        repr(options).encode(),
-        openmp.name.encode(),
-        _processor(),
-    )
-    name = hashlib.sha256(b"\0".join(made_of)).hexdigest()[:16]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hrm"
-    target = cache / f"kernels-{name}.so"
-    if target.exists():
-        return target
-    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as folder:
-        compiled, linked = Path(folder) / "kernels.o", Path(folder) / "kernels.so"
-        for words in (
-            [*options, str(_SOURCE), "-o", str(compiled)],
-            # PyTorch's own OpenMP: a second one would fight it for the cores.
-            [*_LINK, str(compiled), str(openmp), "-lm", "-o", str(linked)],
-        ):
-            subprocess.run([compiler, *words], capture_output=True, check=True)
-        os.replace(linked, target)
-    return target
-
-
-def _processor() -> bytes:
-    """What the processor can do: a home folder may be shared between machines."""
-    lines = Path("/proc/cpuinfo").read_bytes().splitlines()
-    return b"".join(dict.fromkeys(ln for ln in lines if ln.startswith((b"model", b"flags"))))
+        return native.load(_SOURCE, _OPTIONS[dtype], (str(openmp[0]), "-lm"))
+    except OSError as error:
+        return str(error)

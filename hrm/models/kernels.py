@@ -18,9 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import Function
-from torch.autograd.function import once_differentiable
 
 from hrm import native
+from hrm.models.fusable import first_derivative_only, is_plain, is_watched
 
 _SOURCE = Path(__file__).with_suffix(".c")
 # To compile with, not to link with: there, -ffast-math would change how the whole process treats
@@ -57,15 +57,24 @@ def use(fused: bool) -> Iterator[None]:
         _enabled = before
 
 
-def apply_to(x: Tensor) -> bool:
-    """Whether the fused kernels are switched on, can be had, and take such a tensor."""
+def apply_to(x: Tensor, *products: Tensor, weight: Tensor | None = None) -> bool:
+    """Whether the fused kernels are switched on, can be had, and take such tensors here.
+
+    Args:
+        x: the input of a sublayer.
+        products: what layers have made of it so far.
+        weight: of a layer that the kernel takes the place of.
+    """
+    # First of all: what is being compiled should not get to see the rest.
+    if not _enabled or torch.compiler.is_compiling() or is_watched():
+        return False
+    dtype = _product_dtype()
     return (
-        _enabled
-        and x.device.type == "cpu"
-        and x.dtype == torch.float32
-        and not torch.compiler.is_compiling()
-        and _product_dtype() in _OPTIONS
-        and available(_product_dtype())
+        dtype in _OPTIONS
+        and is_plain(x, torch.float32)
+        and (weight is None or is_plain(weight, torch.float32))
+        and all(is_plain(product, dtype) for product in products)
+        and available(dtype)
     )
 
 
@@ -195,7 +204,7 @@ class _AddNorm(Function):
         return out
 
     @staticmethod
-    @once_differentiable
+    @first_derivative_only
     def backward(ctx: Any, dout):
         normed, inverse, weight = ctx.saved_tensors
         dout = dout.contiguous()
@@ -223,7 +232,7 @@ class _SwiGLU(Function):
         return F.linear(hidden, down)
 
     @staticmethod
-    @once_differentiable
+    @first_derivative_only
     def backward(ctx: Any, dout):
         gate_up, down = ctx.saved_tensors
         # Computed again rather than kept: cheaper than the way to memory and back.
@@ -266,7 +275,7 @@ class _Attention(Function):
         return out
 
     @staticmethod
-    @once_differentiable
+    @first_derivative_only
     def backward(ctx: Any, dout):
         q, k, v, weights = ctx.saved_tensors
         boards, cells, head_cnt, head_width = ctx.shape

@@ -18,6 +18,7 @@ from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from hrm.models import kernels
+from hrm.models.fusable import is_untouched
 
 ROPE_BASE = 10_000.0
 
@@ -143,12 +144,12 @@ class SDPAttention(nn.Module):
     def forward(self, x: Float[Tensor, "B S D"]) -> Float[Tensor, "B S D"]:
         batch, cells, width = x.shape
         dropout = self.dropout if self.training else 0.0
-        fused = kernels.apply_to(x)
+        qkv = self.qkv(x)
+        fused = kernels.apply_to(x, qkv) and self._has_plain_positions()
         if fused and cells <= kernels.MOST_CELLS:
             cosine, sine = self.rope.table(math.isqrt(cells)) if self.rope else (None, None)
-            mixed = kernels.attention(self.qkv(x), self.head_cnt, cosine, sine, dropout)
-            return self.out(mixed)
-        heads = self.qkv(x).view(batch, cells, 3 * self.head_cnt, width // self.head_cnt)
+            return self.out(kernels.attention(qkv, self.head_cnt, cosine, sine, dropout))
+        heads = qkv.view(batch, cells, 3 * self.head_cnt, width // self.head_cnt)
         turned, values = heads.transpose(1, 2).split([2 * self.head_cnt, self.head_cnt], dim=1)
         if self.rope is not None:
             turned = self.rope(turned)
@@ -156,6 +157,9 @@ class SDPAttention(nn.Module):
         with kernels.own_masks(dropout, batch) if fused and dropout else nullcontext():
             mixed = F.scaled_dot_product_attention(queries, keys, values, dropout_p=dropout)
         return self.out(mixed.transpose(1, 2).reshape(batch, cells, width))
+
+    def _has_plain_positions(self) -> bool:
+        return self.rope is None or is_untouched(self.rope, RotaryEmbedding)
 
 
 class SwiGLU(nn.Module):
@@ -175,7 +179,8 @@ class SwiGLU(nn.Module):
 
     def forward(self, x: Float[Tensor, "B S D"]) -> Float[Tensor, "B S D"]:
         gate_up = self.gate_up(x)
-        if kernels.apply_to(x):
+        fused = kernels.apply_to(x, gate_up) and is_untouched(self.down, nn.Linear)
+        if fused and self.down.bias is None and kernels.apply_to(self.down.weight):
             return kernels.swiglu(gate_up, self.down.weight)
         gate, up = gate_up.chunk(2, dim=-1)
         return self.down(F.silu(gate) * up)
@@ -214,6 +219,6 @@ class AddNorm(nn.RMSNorm):
 
     def forward(self, x: Float[Tensor, "B S D"], y: Float[Tensor, "B S D"]) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         dropout = self.dropout if self.training else 0.0
-        if kernels.apply_to(x):
+        if x.shape == y.shape and kernels.apply_to(x, y, weight=self.weight):
             return kernels.add_norm(x, y, self.weight, dropout)
         return super().forward(x + F.dropout(y, dropout))

@@ -1,3 +1,7 @@
+"""Pictures of measurements."""
+
+import os
+import subprocess
 import sys
 
 import numpy as np
@@ -57,3 +61,22 @@ def test_without_matplotlib_one_is_told_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ValueError, match=r"pip install 'hrm-lab\[study\]'"):
         require_matplotlib()
+
+
+@pytest.mark.parametrize("screen", ["module://of.a_notebook", "no-such", "tkagg"])
+@pytest.mark.parametrize("first", ["hrm.rendering.plots", "hrm.study.plots"])
+def test_no_screen_of_the_environment_matters(tmp_path, screen, first):
+    code = (
+        f"import os, {first}\n"
+        "from hrm.rendering import plots\n"
+        "plots.require_matplotlib()\n"
+        "figure, _ = plots._figure(1, 1, (1, 1), 'a title')\n"
+        "plots._save(figure, plots.Path('a.png'))\n"
+        "print(os.environ['MPLBACKEND'])\n"
+    )
+    environment = {**os.environ, "MPLBACKEND": screen}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, f"{screen}\n"), done.stderr
+    picture(tmp_path / "a.png")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrm.files import write_atomic
+from hrm.rendering.screenless import import_matplotlib
 
 if TYPE_CHECKING:
     from hrm.inference.evaluation import Scores
@@ -27,7 +28,7 @@ def require_matplotlib() -> None:
         ValueError: saying how to install it.
     """
     try:
-        import matplotlib  # noqa: F401
+        import_matplotlib()
     except ImportError:
         raise ValueError(
             "matplotlib draws the curves and is not installed; pip install 'hrm-lab[study]'"
@@ -123,6 +124,7 @@ def by_path_length(
 
 def _figure(rows: int, columns: int, size: tuple[float, float], title: str) -> tuple[Any, Any]:
     # No pyplot: it would look for a screen.
+    import_matplotlib()
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=size, layout="constrained")

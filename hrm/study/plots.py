@@ -4,12 +4,15 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
+from hrm.rendering.screenless import import_matplotlib
 from hrm.study.definition import Row, Study
 from hrm.study.findings import Finding, Finished
 from hrm.study.schema import MEASURES
+
+import_matplotlib()
+from matplotlib.axes import Axes  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
 
 BLUE, RED, GREEN, PINK, ORANGE, SKY = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9",

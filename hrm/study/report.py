@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from hrm.files import write_atomic
+from hrm.rendering.screenless import import_matplotlib
 from hrm.study.definition import Study
 from hrm.study.display import duration
 from hrm.study.exports import write_csv_files
@@ -58,7 +59,7 @@ def write_report(study: Study, results: dict[str, Result], folder: Path) -> list
         OSError: if the folder cannot be written.
     """
     try:
-        import matplotlib
+        matplotlib = import_matplotlib()
         import scipy  # noqa: F401
     except ImportError as error:
         raise ValueError(

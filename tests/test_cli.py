@@ -147,6 +147,10 @@ def test_a_model_of_any_size_is_measured_on_many(run, free, tmp_path):
     alone = json.loads(run(*words, "--size", "5", "--json")[1])
     assert content["sizes"]["5"] == alone and alone["boards"] == 12
     assert Image.open(tmp_path / "sizes.png").format == "PNG"
+    for ending, start in (("pdf", b"%PDF"), ("SVG", b"<?xml"), ("", b"\x89PNG")):
+        name = f"sizes.{ending}".rstrip(".")
+        assert run(*words, "--size", "5,3", "--plot", name)[0] == 0
+        assert (tmp_path / name).read_bytes().startswith(start)
     mixed = [*generate(5, 0.3, 3, 1), *generate(3, 0.3, 2, 1)]
     (tmp_path / "mixed.txt").write_text(format_boards(mixed))
     code, out, _ = run("evaluate", "--model", free, "--boards", "mixed.txt")
@@ -496,6 +500,9 @@ def test_info_says_why_the_kernels_are_plain(run, monkeypatch):
         ("solve --model model --segments 10000 --gif a.gif", ["20,001 frames", "fewer segments"]),
         ("solve --model model --wall-prob 0.95", ["--wall-prob"]),
         ("solve --model model --gif file/a.gif", ["file"]),
+        ("solve --model model --gif a.png", ["--gif", "a.png", ".gif"]),
+        ("evaluate --model model --plot a.gif", ["--plot", "a.gif", ".png or .pdf or .svg"]),
+        ("evaluate --model free --curve a.jpg", ["--curve", "a.jpg", ".png"]),
         ("solve --model damaged", ["damaged", "config.json"]),
         ("solve --model model --until solved --segments 3", ["segments", "max_segments"]),
         ("solve --model model --max-segments 3", ["max_segments", "until"]),

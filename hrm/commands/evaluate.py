@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hrm.commands.options import model_option, refuse_with_boards, wall_prob_option
+from hrm.commands.options import model_option, refuse_with_boards, require_ending, wall_prob_option
 
 if TYPE_CHECKING:
     from hrm.inference.evaluation import Scores
@@ -52,9 +52,9 @@ class _Numbers(click.ParamType):
               help="Held-out boards of each size, if no file is given.")  # fmt: skip
 @wall_prob_option
 @click.option("--plot", type=click.Path(path_type=Path),
-              help="Draw accuracy against size and path length, as PNG.")  # fmt: skip
+              help="Draw accuracy against size and path length, as PNG, PDF or SVG.")  # fmt: skip
 @click.option("--curve", type=click.Path(path_type=Path),
-              help="Try all ways of thinking instead; draw what each buys, as PNG.")  # fmt: skip
+              help="Try all ways of thinking instead; draw what each buys, as PNG, PDF or SVG.")  # fmt: skip
 def evaluate(
     model: str,
     boards: str | None,
@@ -84,6 +84,8 @@ def evaluate(
             "--curve: tries segment counts of its own; leave out --segments and --plot"
         )
     refuse_with_boards(boards, "sizes", "count", "wall_prob")
+    require_ending("--plot", plot, ".png", ".pdf", ".svg")
+    require_ending("--curve", curve, ".png", ".pdf", ".svg")
     if plot or curve:
         require_matplotlib()
     network = HRM.from_pretrained(model)

@@ -1,5 +1,7 @@
 """Options that several subcommands share."""
 
+from pathlib import Path
+
 import click
 from click.core import ParameterSource
 
@@ -33,3 +35,18 @@ def refuse_with_boards(boards: str | None, *names: str) -> None:
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = next(p.opts[0] for p in context.command.params if p.name == name)
             raise ValueError(f"{option}: is about drawn boards; leave it out with --boards")
+
+
+def require_ending(option: str, path: Path | None, *endings: str) -> None:
+    """Refuse a file whose name says another format than the one that would be written to it.
+
+    Args:
+        option: for the message.
+        path: that was given, if any; a name without an ending says nothing (`/dev/stdout`).
+        endings: that are written, such as ``.gif``.
+
+    Raises:
+        ValueError: naming the option and the endings.
+    """
+    if path and path.suffix and path.suffix.lower() not in endings:
+        raise ValueError(f"{option}: {path}: end its name in {' or '.join(endings)}")

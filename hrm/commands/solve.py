@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hrm.commands.options import model_option, refuse_with_boards, wall_prob_option
+from hrm.commands.options import model_option, refuse_with_boards, require_ending, wall_prob_option
 
 if TYPE_CHECKING:
     from hrm.inference.solving import Solution
@@ -89,6 +89,7 @@ def solve(
     from hrm.tasks.boardpath.text import read_boards
 
     refuse_with_boards(boards, "size", "wall_prob", "seed")
+    require_ending("--gif", gif, ".gif")
     if gif and (symmetries or restarts):
         raise ValueError("--gif: shows a single attempt; leave out --symmetries and --restarts")
     network = HRM.from_pretrained(model)

@@ -39,7 +39,7 @@ def save_tradeoff(path: Path, outcomes: Sequence["Outcome"], title: str) -> None
     """Solved and board acc against the segments allowed and against the operations spent.
 
     Args:
-        path: of the PNG.
+        path: of the picture, PNG unless its ending says PDF or SVG.
         outcomes: of `tradeoff.compare`.
         title: such as the model and the boards.
 
@@ -79,7 +79,7 @@ def save_sizes(
     """Solved boards against their size, and against the length of their shortest path.
 
     Args:
-        path: of the PNG.
+        path: of the picture, PNG unless its ending says PDF or SVG.
         scores: by size and segment count.
         lengths: by size, steps from START to END of each board.
         title: such as the model.
@@ -145,5 +145,5 @@ def _line(panel: Any, number: int, x: Sequence[float], y: Sequence[float], label
 
 def _save(figure: Any, path: Path) -> None:
     content = BytesIO()
-    figure.savefig(content, format="png", dpi=110)
+    figure.savefig(content, format=path.suffix.lower().lstrip(".") or "png", dpi=110)
     write_atomic(path, content.getvalue())

@@ -52,9 +52,9 @@ class _Numbers(click.ParamType):
               help="Held-out boards of each size, if no file is given.")  # fmt: skip
 @wall_prob_option
 @click.option("--plot", type=click.Path(path_type=Path),
-              help="Draw accuracy against size and path length, as PNG, PDF or SVG.")  # fmt: skip
+              help="Draw accuracy against size and path length (PNG, PDF or SVG).")  # fmt: skip
 @click.option("--curve", type=click.Path(path_type=Path),
-              help="Try all ways of thinking instead; draw what each buys, as PNG, PDF or SVG.")  # fmt: skip
+              help="Try all ways of thinking; draw what each buys (PNG, PDF or SVG).")  # fmt: skip
 def evaluate(
     model: str,
     boards: str | None,

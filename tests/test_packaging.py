@@ -1,5 +1,6 @@
 """What the packages are called, which version they are, and what is in them."""
 
+import re
 import subprocess
 import sys
 import tarfile
@@ -21,6 +22,12 @@ def test_there_is_one_version():
     command = [sys.executable, "-m", "hrm", "--version"]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert said == f"hrm {hrm.__version__}\n"
+
+
+def test_the_readme_s_clone_does_not_stand_in_the_package_s_way():
+    """A folder of its name in the working folder comes before an editable installation."""
+    (folder,) = re.findall(r"git clone \S+ (\S+) && cd \1\n", (ROOT / "README.md").read_text())
+    assert folder != "hrm"
 
 
 def test_the_source_package_holds_what_it_needs_and_no_test_that_cannot_run(tmp_path):

@@ -597,12 +597,38 @@ def test_tensorboard_mirrors_the_metrics(run, tmp_path, monkeypatch):
         def flush(self):
             pass
 
+        def close(self):
+            written.append("closed")
+
     module = type(sys)("torch.utils.tensorboard.writer")
     module.SummaryWriter = Writer  # pyright: ignore[reportAttributeAccessIssue]
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard.writer", module)
     assert run("train", "debug", *TINY, "--track", "tensorboard")[0] == 0
     assert written[0].endswith("tensorboard")
     assert ("board_acc", 1) in written and ("train_loss", 2) in written
+    assert written.count("closed") == 1 and written[-1] == "closed"
+
+
+def test_a_resumed_run_goes_on_with_the_same_run_of_wandb(run, tmp_path, monkeypatch):
+    begun, logged, finished = [], [], []
+
+    def init(**how):
+        begun.append(how)
+        return SimpleNamespace(
+            log=lambda row, step: logged.append((how["id"], step)),
+            finish=lambda: finished.append(how["id"]),
+        )
+
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(Error=RuntimeError, init=init))
+    words = ["--track", "wandb", "--accept-changes", "train.epoch_cnt=3", "--resume"]
+    assert run("train", "debug", *TINY, "--track", "wandb", "--out", "run")[0] == 0
+    assert run("train", *words, "--out", "run")[0] == 0
+    assert run("train", "debug", *TINY, "--track", "wandb", "--out", "other")[0] == 0
+    first, again, other = (how["id"] for how in begun)
+    assert first == again != other and all(how["resume"] == "allow" for how in begun)
+    assert logged[:3] == [(first, 1), (first, 2), (first, 3)]
+    assert finished == [first, first, other]
+    assert (tmp_path / "run/wandb.id").read_text().strip() == first
 
 
 def test_a_tracker_that_is_not_installed(run, tmp_path, monkeypatch):

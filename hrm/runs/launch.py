@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from hrm import distributed, files
@@ -112,8 +112,9 @@ def _run(
     interrupts = Interrupts()
     lost = interrupts.stop_for_lost_output
     display = TrainingDisplay(config.train.epoch_cnt, lost, quiet=not main)
-    with interrupts:
-        trainer = Trainer(config, dataset, folder, Reporters(display, *trackers), interrupts, model)
+    reporters = Reporters(display, *trackers)
+    with interrupts, closing(reporters):
+        trainer = Trainer(config, dataset, folder, reporters, interrupts, model)
         for complaint in trainer.resume(accept_changes) if begun else []:
             display.console.print(f"passed over: {complaint}")
         # After everything that may refuse, so that a refused run leaves nothing behind.

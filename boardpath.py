@@ -10,9 +10,9 @@ boards and saves an animated GIF of the steps.
 
 import argparse
 
+from hrm import ModelConfig, RunConfig, TaskConfig, TrainConfig
 from hrm.cli import app, errors_as_exit_codes
-from hrm.config.presets import DEFAULT_MODEL
-from hrm.config.schema import ModelConfig, RunConfig, TaskConfig, TrainConfig
+from hrm.models.hub import DEFAULT_MODEL
 from hrm.runs import folder as runs
 from hrm.runs import launch
 
@@ -64,7 +64,7 @@ def main() -> None:
         if arguments.mode == "train":
             task, model = get_config()
             config = RunConfig(task=task, model=model, train=get_train_config())
-            launch.start(runs.default_folder(NAME), config)
+            runs.start_numbered(NAME, lambda folder: launch.start(folder, config))
         else:
             app(["solve", "--model", arguments.model or newest_model(), "--gif", f"{NAME}.gif"],
                 standalone_mode=False)  # fmt: skip

@@ -26,10 +26,12 @@ from segments import CASES
 from textbook import Textbook
 
 from hrm import HRM
-from hrm.data.dataset import generate
+from hrm.data.source import generate
 from hrm.files import write_atomic
-from hrm.inference.evaluation import to_tokens
 from hrm.inference.solving import solve_all
+from hrm.models.batch import to_tokens
+from hrm.models.segment import Inputs
+from hrm.tasks import registry
 from hrm.tasks.boardpath.boards import Boards
 
 HERE = Path(__file__).parent
@@ -91,17 +93,18 @@ def solving() -> dict[str, float]:
     """The bundled model at its own think time."""
     model = HRM.from_pretrained("boardpath-10x10")
     segment_cnt = model.config.infer_segment_cnt
-    plain = Textbook(model.config, model.board_size).eval()
-    boards = list(generate(10, 0.3, 256, 0))
+    plain = Textbook(model.config, model.grid).eval()
+    task = registry.default_task(10)
+    boards = list(generate(task, 256, 0))
 
     @torch.inference_mode()
     def plainly(some: list[Boards]) -> None:
-        tokens = to_tokens(np.stack(some), torch.device("cpu"))
+        tokens = to_tokens(np.stack(some), torch.device("cpu")).flatten(1)
         state = plain.initial_state(*tokens.shape)
         for _ in range(segment_cnt):
             state, _ = plain(state, tokens)
 
-    ideal = ideal_seconds(model.config, 10, training=False)
+    ideal = ideal_seconds(model.config, model.grid, training=False)
     one = best_seconds(lambda: list(solve_all(boards[:1], model)), seconds=0.2)
     many, until_solved = (
         best_seconds(lambda u=u: list(solve_all(boards, model, until=u)), repeats=3) / len(boards)
@@ -112,7 +115,7 @@ def solving() -> dict[str, float]:
         best_seconds(lambda n=n: plainly(boards[:n]), repeats=3) / n for n in (16, 64, 256)
     )
     counter = iter(range(10**6))
-    drawing = best_seconds(lambda: generate(10, 0.3, 1000, next(counter)), seconds=0.3)
+    drawing = best_seconds(lambda: generate(task, 1000, next(counter)), seconds=0.3)
     return {
         "one_board_ms": one * 1000,
         "one_board_products_alone_ms": _one_board_ideal(model) * 1000,
@@ -157,10 +160,11 @@ def growth() -> dict[str, dict[str, float]]:
 
 def _one_segment(model: HRM, size: int) -> float:
     boards = max(1, 1600 // size**2)
-    tokens = to_tokens(generate(size, 0.3, boards, 0), torch.device("cpu"))
+    puzzles = generate(registry.default_task(size), boards, 0)
+    inputs, shape = Inputs(to_tokens(puzzles, torch.device("cpu"))), (size, size)
     model.eval()
     with torch.inference_mode():
-        return best_seconds(lambda: model(model.initial_state(boards, size), tokens)) / boards
+        return best_seconds(lambda: model(model.initial_state(boards, shape), inputs)) / boards
 
 
 def exponent(times: dict[str, float]) -> float:

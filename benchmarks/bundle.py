@@ -11,17 +11,21 @@ import json
 import shutil
 from pathlib import Path
 
-from record import require_unseen
+from record import board_paths_of, require_unseen
 
-from hrm import HRM, evaluate
+from hrm import HRM, ModelConfig, RunConfig, TaskConfig, evaluate
 from hrm.cli import errors_as_exit_codes
-from hrm.config.presets import DEFAULT_MODEL
-from hrm.config.schema import HELD_OUT_SEED, ModelConfig, TaskConfig
-from hrm.data.dataset import content_hash, held_out, load_dataset
+from hrm.data.hashing import content_hash
+from hrm.data.load import load_dataset
+from hrm.data.source import held_out
 from hrm.inference.evaluation import wilson
 from hrm.models import hub
+from hrm.models.hub import DEFAULT_MODEL
 from hrm.runs import folder as runs
-from hrm.tasks.boardpath.boards import Boards
+from hrm.tasks.examples import Examples
+from hrm.tasks.grid import shape_words
+from hrm.tasks.settings import HELD_OUT_SEED
+from hrm.training.metrics import METRICS, best_epoch, read_metrics
 
 BOARD_CNT = 1000
 SEGMENTS = (1, 2, 4, 8, 16, 32)
@@ -44,23 +48,24 @@ def card(run: Path, name: str, command: str, note: str = "", board_cnt: int = BO
             seen one of the held-out boards.
     """
     model, config = HRM.from_pretrained(run), runs.read_config(run)
-    task = config.task
-    if task.board_sizes or task.train_boards or config.train.init_from:
+    task = board_paths_of(run, config)
+    if task.config.board_sizes or task.config.train_boards or config.train.init_from:
         raise ValueError(f"{run}: a card tells of new models from drawn boards of one size")
-    boards = held_out(model.board_size, task.wall_prob, board_cnt)
-    require_unseen(run, boards, load_dataset(task))
-    parts = (_head(model, name), _training(run, command, note), _accuracy(model, boards, task))
+    test = held_out(task, board_cnt)
+    require_unseen(run, test.inputs, load_dataset(task.config))
+    accuracy = _accuracy(model, test, task.config.wall_prob)
+    parts = (_head(model, name), _training(run, config, task.config, command, note), accuracy)
     return "\n".join([*parts, _limits(model)])
 
 
 def _head(model: HRM, name: str) -> str:
-    size, named = model.board_size, "" if name == DEFAULT_MODEL else f', "{name}"'
+    named = "" if name == DEFAULT_MODEL else f', "{name}"'
     return f"""---
 library_name: hrm-lab
 license: mit
 tags: [hrm, reasoning, pathfinding]
 ---
-# Shortest paths on {size}×{size} boards
+# Shortest paths on {shape_words(model.grid.shape)} boards
 
 A reasoning model of {model.parameter_cnt:,} parameters that marks a shortest path from S to E:
 {_network(model.config)}.
@@ -82,8 +87,8 @@ def _network(config: ModelConfig) -> str:
     return f"{modules} of width {config.d_model} with {config.head_cnt} heads{mixing}{positions}"
 
 
-def _training(run: Path, command: str, note: str) -> str:
-    config, history, best = runs.read_config(run), runs.read_metrics(run), runs.best_epoch(run)
+def _training(run: Path, config: RunConfig, task: TaskConfig, command: str, note: str) -> str:
+    history, best = read_metrics(run), best_epoch(run, config.train.best_by)
     versions = json.loads((run / runs.VERSIONS).read_text())
     minutes = sum(row["seconds"] for row in history) / 60
     return f"""## Training
@@ -91,9 +96,9 @@ def _training(run: Path, command: str, note: str) -> str:
 | | |
 |---|---|
 | command | `{command}`, commit {versions.get("commit", "unknown")} |
-| seeds | `task.seed={config.task.seed}`, `train.seed={config.train.seed}` |
-| data | {_data(config.task, len(history))} |
-| kept | epoch {best["epoch"]}, {CHOSEN[config.train.best_by]} on {config.task.val_count} \
+| seeds | `task.seed={task.seed}`, `train.seed={config.train.seed}` |
+| data | {_data(task, len(history))} |
+| kept | epoch {best["epoch"]}, {CHOSEN[config.train.best_by]} on {task.val_count} \
 validation boards |
 | time | {minutes:.0f} minutes, validation included{note and f"; {note}"} |
 | machine | {versions["machine"]}, torch {versions["torch"]}, {PRECISIONS[config.train.precision]} |
@@ -114,41 +119,42 @@ def _data(task: TaskConfig, epochs: int) -> str:
     return f"{count:,} {kind}, `wall_prob` {task.wall_prob}, in {epochs} epochs{shown}"
 
 
-def _accuracy(model: HRM, boards: Boards, task: TaskConfig) -> str:
+def _accuracy(model: HRM, test: Examples, wall_prob: float) -> str:
     return f"""## Accuracy
 
-On {len(boards):,} held-out boards (`hrm data generate --size {model.board_size} --wall-prob \
-{task.wall_prob} --count {len(boards)} --seed {HELD_OUT_SEED}`, SHA-256 \
-`{content_hash(boards)[:16]}…`),
+On {len(test):,} held-out boards (`hrm data generate --size {model.grid.height} --wall-prob \
+{wall_prob} --count {len(test)} --seed {HELD_OUT_SEED}`, SHA-256 \
+`{content_hash(test.inputs)[:16]}…`),
 none of which the run has seen; float32; 95 % Wilson intervals over boards, one training seed.
-*Board acc* asks for the very path that the label marks, *solved* accepts any shortest path.
+*Board acc* asks for exactly the path of the label, *solved* accepts any shortest path.
 
-{_accuracy_table(model, boards)}
+{_accuracy_table(model, test)}
 """
 
 
-def _accuracy_table(model: HRM, boards: Boards) -> str:
+def _accuracy_table(model: HRM, test: Examples) -> str:
     """A Markdown table of accuracy by segment count."""
     titles = ("segments", "cell acc", "board acc", "95 %", "solved", "95 %")
     lines = ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
-    for count, metrics in evaluate(model, boards, SEGMENTS).items():
+    for count, metrics in evaluate(model, test, SEGMENTS).items():
         cells = [f"{count}", f"{metrics.cell_acc:.4f}"]
         for share in (metrics.board_acc, metrics.solved):
-            low, high = wilson(share, len(boards))
+            low, high = wilson(share, len(test))
             cells += [f"{share:.3f}", f"{low:.3f} to {high:.3f}"]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
 def _limits(model: HRM) -> str:
-    size = f"{model.board_size}×{model.board_size}"
+    size = shape_words(model.grid.shape)
     sizes = f"Trained on boards of {size} cells only, though it takes others."
     if model.config.tied_to_size_by:
         sizes = f"Boards of {size} cells only."
     return f"""## Limits
 
-{sizes} It has seen no other wall density. It answers boards
-without a path too, wrongly of necessity; `hrm solve` checks and says so.
+{sizes} It has seen random walls of this density only. For a
+board without a path it gives an answer too, which is always wrong; `hrm solve` checks this and
+says so.
 """
 
 
@@ -163,7 +169,7 @@ def bundle(run: Path, name: str, text: str, parent: Path = hub.BUNDLED) -> Path:
     """
     folder = parent / name
     HRM.from_pretrained(run).save_pretrained(folder, model_card=text)
-    shutil.copy(run / runs.METRICS, folder)
+    shutil.copy(run / METRICS, folder)
     return folder
 
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 
-from hrm.config.schema import ModelConfig
+from hrm import ModelConfig
 from hrm.models.operations import Product, forward_flops, training_flops
+from hrm.tasks.grid import Grid
 
 ROWS = (400, 800, 1600, 3200)
 """Cells that a micro-batch could have."""
@@ -68,29 +69,27 @@ def attention_rates(cells: int, head_width: int) -> tuple[float, float]:
     return 2 / (1 / scores + 1 / mix), 4 / (1 / scores + 1 / mix + 2 / transposed)
 
 
-def ideal_seconds(config: ModelConfig, board_size: int, training: bool) -> dict[str, float]:
+def ideal_seconds(config: ModelConfig, grid: Grid, training: bool) -> dict[str, float]:
     """Time of one board's segment if it were nothing but its products at their best rates.
 
     Returns:
         ``linear`` and ``attention`` seconds, and their operations as ``linear_flops`` and
         ``attention_flops``.
     """
-    forward = forward_flops(config, board_size)
-    total = training_flops(config, board_size) if training else forward
+    forward = forward_flops(config, grid)
+    total = training_flops(config, grid) if training else forward
     ideal = {"linear": 0.0, "attention": 0.0, "linear_flops": 0.0, "attention_flops": 0.0}
     for product, flops in forward.items():
-        kind, rates = _kind(product, config, board_size)
+        kind, rates = _kind(product, config, grid)
         if kind:
             ideal[kind] += flops / rates[0] + (total[product] - flops) / rates[1]
             ideal[f"{kind}_flops"] += total[product]
     return ideal
 
 
-def _kind(
-    product: Product, config: ModelConfig, board_size: int
-) -> tuple[str, tuple[float, float]]:
+def _kind(product: Product, config: ModelConfig, grid: Grid) -> tuple[str, tuple[float, float]]:
     if "attention scores" in product.name or "attention mix" in product.name:
-        return "attention", attention_rates(board_size**2, config.d_model // config.head_cnt)
+        return "attention", attention_rates(grid.cell_cnt, config.d_model // config.head_cnt)
     if "mixing" in product.name or product.name == "head":
         return "", (0.0, 0.0)  # no matrix products to speak of
     return "linear", linear_rates(product.inner, product.columns)

@@ -17,14 +17,19 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-from hrm import HRM, evaluate
+from hrm import HRM, RunConfig, TaskConfig
 from hrm.cli import errors_as_exit_codes
-from hrm.config.schema import RunConfig
-from hrm.data.dataset import Dataset, check_leak, content_hash, held_out, load_dataset
-from hrm.inference.evaluation import wilson
+from hrm.data.hashing import check_leak, content_hash
+from hrm.data.load import load_dataset
+from hrm.data.sets import Dataset
+from hrm.data.source import held_out
+from hrm.inference.evaluation import LONG, Metrics, joined, score, wilson
 from hrm.runs import folder as runs
 from hrm.study.results import first_difference
 from hrm.tasks.boardpath.boards import FLOOR, WALL, Boards
+from hrm.tasks.boardpath.task import BoardPath
+from hrm.tasks.examples import Examples
+from hrm.training.metrics import read_metrics
 
 BOARD_CNT = 1000
 MAX_PARAMETERS = 6_300_000
@@ -77,21 +82,33 @@ def measure(run: Path, board_cnt: int = BOARD_CNT) -> Measurement:
         board_cnt: held-out boards to test on.
 
     Raises:
-        ValueError: if it is no finished run, its boards are not those of its config, or a test
-            board is among those that it has seen.
+        ValueError: if it is no finished run of board paths, its boards are not those of its config,
+            or a test board is among those that it has seen.
     """
-    config, history = runs.read_config(run), runs.read_metrics(run)
+    config, history = runs.read_config(run), read_metrics(run)
     if len(history) < config.train.epoch_cnt:
         raise ValueError(
             f"{run}: {len(history)} of {config.train.epoch_cnt} epochs are done; finish it with"
             f" hrm train --resume --out {run}"
         )
+    task = board_paths_of(run, config)
     dataset = load_dataset(config.task)
     if dataset.hashes != json.loads((run / runs.DATA).read_text())["hashes"]:
         raise ValueError(f"{run}: its boards are not those that its config names")
-    test = held_out(config.task.board_size, config.task.wall_prob, board_cnt)
-    seen = require_unseen(run, test, dataset)
+    test = held_out(task, board_cnt)
+    seen = require_unseen(run, test.inputs, dataset)
     return _measurement(run, config, history, test, seen)
+
+
+def board_paths_of(run: Path, config: RunConfig) -> BoardPath:
+    """The task of a run, if it is board paths, which alone are measured here.
+
+    Raises:
+        ValueError: if it is another task.
+    """
+    if not isinstance(config.task, TaskConfig):
+        raise ValueError(f"{run}: is a run of task {config.task.name}; name runs of boardpath")
+    return BoardPath(config.task)
 
 
 def require_unseen(run: Path, test: Boards, dataset: Dataset) -> tuple[int, int]:
@@ -109,12 +126,13 @@ def require_unseen(run: Path, test: Boards, dataset: Dataset) -> tuple[int, int]
     Raises:
         ValueError: if there is a leak.
     """
-    config, epochs = runs.read_config(run), len(runs.read_metrics(run))
-    seen = _seen(dataset, config, epochs)
-    leak = check_leak(seen, test)
+    config = runs.read_config(run)
+    task, seen = board_paths_of(run, config), _seen(dataset, config, len(read_metrics(run)))
+    leak = check_leak(task, seen, test)
     if leak.shared:
         raise ValueError(f"{run}: {leak.shared} test boards are among those that it has seen")
-    if config.task.move_ends and check_leak(_walls(test), _walls(seen)).shared_up_to_symmetry:
+    walls = (_walls(test), _walls(seen))
+    if task.config.move_ends and check_leak(task, *walls).shared_up_to_symmetry:
         raise ValueError(f"{run}: a test board has the walls of one that it has seen")
     return len(seen), leak.shared_up_to_symmetry
 
@@ -123,20 +141,12 @@ def _measurement(
     run: Path,
     config: RunConfig,
     history: list[dict[str, float]],
-    test: Boards,
+    test: Examples,
     seen: tuple[int, int],
 ) -> Measurement:
     model, versions = HRM.from_pretrained(run), json.loads((run / runs.VERSIONS).read_text())
     segments = config.model.infer_segment_cnt
-    with Progress(transient=True, console=Console(stderr=True)) as progress:
-        task = progress.add_task(str(run), total=len(test))
-        found = evaluate(
-            model,
-            test,
-            [segments, 4 * segments],
-            on_batch=lambda boards: progress.advance(task, boards),
-        )
-    short, long = found[segments], found[4 * segments]
+    short, long = _scores(run, model, test, [segments, LONG * segments])
     return Measurement(
         run=str(run),
         kind=kind(config, model.parameter_cnt),
@@ -150,7 +160,7 @@ def _measurement(
         minutes=sum(row["seconds"] for row in history) / 60,
         epochs=len(history),
         test_boards=len(test),
-        test_sha256=content_hash(test),
+        test_sha256=content_hash(test.inputs),
         seen_boards=seen[0],
         leaked=0,
         leaked_up_to_symmetry=seen[1],
@@ -158,6 +168,18 @@ def _measurement(
         machine=f"{versions['machine']}, torch {versions['torch']}",
         threads=config.train.threads,
     )
+
+
+def _scores(run: Path, model: HRM, test: Examples, counts: list[int]) -> list[Metrics]:
+    """After each count of segments, showing progress."""
+    batches = []
+    with Progress(transient=True, console=Console(stderr=True)) as progress:
+        bar = progress.add_task(str(run), total=len(test))
+        for batch in score(model, BoardPath(), test, counts):
+            batches.append(batch)
+            progress.advance(bar, len(batch[counts[0]].exact))
+    found = joined(batches)
+    return [found[count].means for count in counts]
 
 
 def kind(config: RunConfig, parameter_cnt: int) -> str:
@@ -176,7 +198,7 @@ def kind(config: RunConfig, parameter_cnt: int) -> str:
         departures.append(f"train.seed {config.train.seed}, not task.seed {config.task.seed}")
     if departures:
         return f"outside the protocol: {'; '.join(departures)}"
-    if config.task.move_ends:
+    if task["move_ends"]:
         return "ends moved"
     return "augmented" if config.task.augment else "plain"
 
@@ -184,9 +206,9 @@ def kind(config: RunConfig, parameter_cnt: int) -> str:
 def _seen(dataset: Dataset, config: RunConfig, epochs: int) -> Boards:
     """Every board that a run trains or validates on; augmented views count as the board itself."""
     if dataset.train.fixed is not None:
-        return np.concatenate([dataset.train.fixed, dataset.val])
-    drawn = [dataset.train.epoch(e, config.train.seed)[0] for e in range(1, epochs + 1)]
-    return np.concatenate([*drawn, dataset.val])
+        return np.concatenate([dataset.train.fixed.inputs, dataset.val.inputs])
+    drawn = [dataset.train.epoch(e, config.train.seed).inputs for e in range(1, epochs + 1)]
+    return np.concatenate([*drawn, dataset.val.inputs])
 
 
 def _walls(boards: Boards) -> Boards:
@@ -214,8 +236,8 @@ def row(measurements: list[Measurement]) -> str:
     """The Markdown row of a recipe: mean and range of several seeds, the interval of one."""
     first = measurements[0]
     cells = [Path(first.run).name, first.kind, ", ".join(str(m.seed) for m in measurements)]
-    for score in SCORES:
-        values = [getattr(m, score) for m in measurements]
+    for name in SCORES:
+        values = [getattr(m, name) for m in measurements]
         if len(values) > 1:  # thirds of a board tell means apart
             share, low, high = f"{mean(values):.4f}", min(values), max(values)
         else:

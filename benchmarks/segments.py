@@ -14,25 +14,27 @@ import time
 import torch
 from peak import ideal_seconds
 from textbook import Textbook
-from torch import Tensor
 
-from hrm import distributed
-from hrm.config.presets import PRESETS
-from hrm.config.schema import RunConfig
-from hrm.data.dataset import generate
-from hrm.inference.evaluation import cross_entropy, to_tokens
+from hrm import RunConfig, machine
+from hrm.config.presets import preset
+from hrm.data.source import generate
+from hrm.models.batch import to_targets, to_tokens
 from hrm.models.hrm import HRM
-from hrm.tasks.boardpath.boards import label
+from hrm.models.losses import cross_entropy
+from hrm.models.segment import Inputs
+from hrm.tasks import registry
+from hrm.tasks.examples import Examples
 from hrm.training.learner import Learner
 
-_BASE = PRESETS["boardpath-20x20"][1]
+CPU = torch.device("cpu")
+_BASE = preset("specification-20x20")
 CASES: dict[str, RunConfig] = {
-    "boardpath-10x10": PRESETS["boardpath-10x10"][1],
+    "boardpath-10x10": preset("specification"),
     "boardpath-20x20": _BASE,
     "H-only bptt 20x20": _BASE.derive(
         model__modules="H", model__d_model=360, model__grad_horizon="full"
     ),
-    "demo": PRESETS["demo"][1],
+    "demo": preset("demo"),
 }
 SECONDS = 2.0
 
@@ -45,29 +47,33 @@ def configured(case: str, sdpa_dropout: float, batch_size: int, precision: str) 
         train__train_segment_cnt=1,
         train__precision=precision,
     )
-    return distributed.resolve(config)
+    return machine.resolve(config)
 
 
-def ours(config: RunConfig, tokens: Tensor, targets: Tensor, training: bool):
+def ours(config: RunConfig, examples: Examples, training: bool):
     """A function that does one segment with this library."""
-    model = HRM(config.model, config.task.board_size)
+    grid = registry.make(config.task).grid
+    model = HRM(config.model, grid)
     if training:
         learner = Learner(config.train, model.train(), 100)
-        return lambda: learner.learn(tokens, targets, 0)
+        return lambda: learner.learn(examples, 0)
     model.eval()
-    at_a_time = distributed.boards_at_a_time(torch.device("cpu"), config.task.board_size)
+    at_a_time = machine.puzzles_at_a_time(CPU, grid.cell_cnt)
+    tokens = to_tokens(examples.inputs, CPU)
 
     @torch.inference_mode()
     def evaluate() -> None:
         for part in tokens.split(at_a_time):
-            model(model.initial_state(len(part)), part)
+            model(model.initial_state(len(part)), Inputs(part))
 
     return evaluate
 
 
-def textbook(config: RunConfig, tokens: Tensor, targets: Tensor, training: bool):
+def textbook(config: RunConfig, examples: Examples, training: bool):
     """The same, as the textbook does it."""
-    model = Textbook(config.model, config.task.board_size).train(training)
+    model = Textbook(config.model, registry.make(config.task).grid).train(training)
+    tokens = to_tokens(examples.inputs, CPU).flatten(1)
+    targets = to_targets(examples.answers, CPU)
     train = config.train
     optimizer = torch.optim.AdamW(model.parameters(), lr=train.lr, weight_decay=train.weight_decay)
 
@@ -89,10 +95,10 @@ def measure(case: str, whose: str, mode: str, sdpa_dropout: float, batch_size: i
     config = configured(case, sdpa_dropout, batch_size, "bf16" if whose == "bf16" else "fp32")
     torch.set_num_threads(config.train.threads)
     torch.manual_seed(0)
-    boards = generate(config.task.board_size, 0.3, config.train.batch_size, 0)
-    tokens, targets = (to_tokens(b, torch.device("cpu")) for b in (boards, label(boards)))
+    task = registry.make(config.task)
+    boards = generate(task, config.train.batch_size, 0)
     make = textbook if whose == "textbook" else ours
-    run = make(config, tokens, targets, mode == "train")
+    run = make(config, Examples(boards, task.answer(boards)), mode == "train")
     run()
     times, until = [], time.perf_counter() + SECONDS
     while len(times) < 2 or (time.perf_counter() < until and len(times) < 20):
@@ -104,7 +110,7 @@ def measure(case: str, whose: str, mode: str, sdpa_dropout: float, batch_size: i
     ideal = {}
     # In the same process and minute: how fast the machine is changes with its neighbours.
     if whose == "ours":
-        ideal = ideal_seconds(config.model, config.task.board_size, mode == "train")
+        ideal = ideal_seconds(config.model, task.grid, mode == "train")
     return {"seconds": min(times), "boards": len(boards), "memory_mb": memory, "ideal": ideal,
             "kernels": config.train.kernels}  # fmt: skip
 

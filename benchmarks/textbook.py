@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hrm.config.schema import ModelConfig
-from hrm.tasks.boardpath.boards import VOCAB_SIZE
+from hrm import ModelConfig
+from hrm.tasks.grid import Grid
 
 
 class Rotary(nn.Module):
@@ -101,14 +101,14 @@ class Block(nn.Module):
 class Textbook(nn.Module):
     """H and L modules, or one; called for one segment: ``(zH, zL), tokens`` to the same, logits."""
 
-    def __init__(self, config: ModelConfig, board_size: int):
+    def __init__(self, config: ModelConfig, grid: Grid):
         super().__init__()
         self.config, width = config, config.d_model
-        rotary = Rotary(board_size, width // config.head_cnt, config.rope_2d)
-        self.embedding = nn.Embedding(VOCAB_SIZE, width)
+        rotary = Rotary(grid.height, width // config.head_cnt, config.rope_2d)
+        self.embedding = nn.Embedding(grid.input_codes, width)
         self.H = nn.Sequential(*(Block(config, rotary) for _ in range(config.H_block_cnt)))
         self.L = nn.Sequential(*(Block(config, rotary) for _ in range(config.H_block_cnt)))
-        self.head = nn.Linear(width, VOCAB_SIZE, bias=False)
+        self.head = nn.Linear(width, grid.answer_codes, bias=False)
         self.initial = nn.Parameter(torch.randn(2, width) / math.sqrt(width))
 
     def initial_state(self, batch_size: int, cells: int) -> tuple[Tensor, Tensor]:

@@ -7,46 +7,97 @@ print(solve(open("board.txt").read()))
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+__version__ = "0.1.0"
+
 if TYPE_CHECKING:
-    from hrm.config.schema import ModelConfig, RunConfig, TaskConfig, TrainConfig
+    from hrm.config.model import ModelConfig
+    from hrm.config.schema import RunConfig
+    from hrm.config.train import TrainConfig
     from hrm.inference.evaluation import evaluate
-    from hrm.inference.solving import Frame, Solution, solve, solve_all, watch
+    from hrm.inference.solving import Solution, solve, solve_all, watch
     from hrm.models.hrm import HRM
+    from hrm.models.segment import Inputs, Output, State
+    from hrm.randomness import Numbers
+    from hrm.rendering.frame import Frame
+    from hrm.tasks.boardpath.task import BoardPathSettings as TaskConfig
+    from hrm.tasks.completion import Completion
+    from hrm.tasks.grid import IGNORE, NINE, Code, Puzzle, Structure, Symmetry, Verdict
+    from hrm.tasks.symmetry import turns_of
+    from hrm.tasks.task import Task
 
 _HOME = {
     "HRM": "hrm.models.hrm",
-    "Frame": "hrm.inference.solving",
+    "Code": "hrm.tasks.grid",
+    "Completion": "hrm.tasks.completion",
+    "Frame": "hrm.rendering.frame",
+    "IGNORE": "hrm.tasks.grid",
+    "Inputs": "hrm.models.segment",
+    "ModelConfig": "hrm.config.model",
+    "NINE": "hrm.tasks.grid",
+    "Numbers": "hrm.randomness",
+    "Output": "hrm.models.segment",
+    "Puzzle": "hrm.tasks.grid",
+    "RunConfig": "hrm.config.schema",
     "Solution": "hrm.inference.solving",
+    "State": "hrm.models.segment",
+    "Structure": "hrm.tasks.grid",
+    "Symmetry": "hrm.tasks.grid",
+    "Task": "hrm.tasks.task",
+    "TaskConfig": "hrm.tasks.boardpath.task",
+    "TrainConfig": "hrm.config.train",
+    "Verdict": "hrm.tasks.grid",
+    "evaluate": "hrm.inference.evaluation",
     "solve": "hrm.inference.solving",
     "solve_all": "hrm.inference.solving",
+    "turns_of": "hrm.tasks.symmetry",
     "watch": "hrm.inference.solving",
-    "evaluate": "hrm.inference.evaluation",
-    "ModelConfig": "hrm.config.schema",
-    "RunConfig": "hrm.config.schema",
-    "TaskConfig": "hrm.config.schema",
-    "TrainConfig": "hrm.config.schema",
 }
+_ELSEWHERE = {"TaskConfig": "BoardPathSettings"}
+"""Names that are other ones in their module."""
 
 __all__ = [
     "HRM",
+    "IGNORE",
+    "NINE",
+    "Code",
+    "Completion",
     "Frame",
+    "Inputs",
     "ModelConfig",
+    "Numbers",
+    "Output",
+    "Puzzle",
     "RunConfig",
     "Solution",
+    "State",
+    "Structure",
+    "Symmetry",
+    "Task",
     "TaskConfig",
     "TrainConfig",
+    "Verdict",
+    "__version__",
     "evaluate",
+    "from_pretrained",
     "solve",
     "solve_all",
+    "turns_of",
     "watch",
 ]
+
+
+def from_pretrained(name_or_folder: Any, **download: Any) -> "HRM":
+    """A trained model; see `HRM.from_pretrained`."""
+    from hrm.models.hrm import HRM
+
+    return HRM.from_pretrained(name_or_folder, **download)
 
 
 def __getattr__(name: str) -> Any:
     # Torch takes a second or two to import; `hrm --help` must not wait for it.
     if name not in _HOME:
         raise AttributeError(f"module 'hrm' has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+    return getattr(import_module(_HOME[name]), _ELSEWHERE.get(name, name))
 
 
 def __dir__() -> list[str]:

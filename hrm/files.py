@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import secrets
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 _TOO_LARGE = "larger than {:,} bytes"
@@ -111,3 +112,9 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def markdown_table(titles: Sequence[object], lines: Iterable[Sequence[object]]) -> str:
+    """A table in Markdown, without a newline at its end."""
+    rows = [titles, ["---"] * len(titles), *lines]
+    return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)

@@ -4,6 +4,7 @@ Every such source has a plain Python twin that gives the same results, slower; a
 C compiler uses that one.
 """
 
+import contextlib
 import ctypes
 import hashlib
 import os
@@ -13,8 +14,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+from hrm.files import write_atomic
+
 _COMPILERS = ("cc", "gcc", "clang")
 _FOR_ALL = ("-O3", "-fPIC", "-c")
+_CPU_LINES = (b"model", b"flags", b"Features", b"CPU part")
+"""Of /proc/cpuinfo, on x86 and on ARM."""
 
 
 def compiler() -> str | None:
@@ -23,7 +28,9 @@ def compiler() -> str | None:
 
 
 def load(source: Path, options: tuple[str, ...] = (), link: tuple[str, ...] = ()) -> ctypes.CDLL:
-    """The library of a C source, from the cache or compiled now.
+    """The library of a C source, from the user's cache or compiled now.
+
+    Where the cache cannot be used, the library is compiled anew in each process.
 
     Args:
         source: one file.
@@ -31,42 +38,84 @@ def load(source: Path, options: tuple[str, ...] = (), link: tuple[str, ...] = ()
         link: libraries and options to link with.
 
     Raises:
-        OSError: if there is no compiler, no place to write, or the library cannot be loaded.
-        CalledProcessError: if the compiler refuses.
+        OSError: saying in a line why there is none: no compiler, a compiler that fails, no place
+            to write, a library that cannot be loaded.
     """
     command = compiler()
     if command is None:
-        raise OSError("no C compiler (cc, gcc or clang) on Linux")
-    return ctypes.CDLL(str(_build(command, source, (*_FOR_ALL, *options), link)))
+        raise OSError("there is no C compiler (cc, gcc or clang) on Linux here")
+    options = (*_FOR_ALL, *options)
+    made_of = (source.read_bytes(), _version(command), _words(options, link), _processor())
+    name = f"{source.stem}-{_digest(*made_of)}"
+    cache = _cache()
+    if cache and (library := _from_cache(cache, name)):
+        return library
+    content = _compile(command, source, options, link)
+    # The name tells whether the content is whole: a library that was cut short by a crash or a
+    # full disk would end the process with a bus error, as soon as it is loaded.
+    file = f"{name}-{_digest(content)}.so"
+    if cache:
+        with contextlib.suppress(OSError):
+            cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_atomic(cache / file, content)
+            return ctypes.CDLL(str(cache / file))
+    with tempfile.TemporaryDirectory() as folder:  # its file is needed only until it is loaded
+        write_atomic(Path(folder) / file, content)
+        return ctypes.CDLL(str(Path(folder) / file))
 
 
 def _on_linux() -> bool:
     return sys.platform == "linux"
 
 
-def _build(command: str, source: Path, options: tuple[str, ...], link: tuple[str, ...]) -> Path:
-    """Compile into the user's cache, under a name that says for what and with what."""
-    version = subprocess.run([command, "--version"], capture_output=True, check=True).stdout
-    words = repr((options, [Path(word).name for word in link])).encode()
-    made_of = (source.read_bytes(), version, words, _processor())
-    name = hashlib.sha256(b"\0".join(made_of)).hexdigest()[:16]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hrm"
-    target = cache / f"{source.stem}-{name}.so"
-    if target.exists():
-        return target
-    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as folder:
+def _cache() -> Path | None:
+    """Where compiled libraries are kept; None: this user has no home."""
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hrm"
+    except RuntimeError:
+        return None
+
+
+def _from_cache(cache: Path, name: str) -> ctypes.CDLL | None:
+    """The library, if it is there and whole; damaged ones are removed."""
+    for file in cache.glob(f"{name}-*.so"):
+        with contextlib.suppress(OSError):
+            if file.stem == f"{name}-{_digest(file.read_bytes())}":
+                return ctypes.CDLL(str(file))
+            file.unlink()
+    return None
+
+
+def _compile(command: str, source: Path, options: tuple[str, ...], link: tuple[str, ...]) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
         compiled, linked = Path(folder) / "compiled.o", Path(folder) / "linked.so"
-        for arguments in (
-            [*options, str(source), "-o", str(compiled)],
-            ["-shared", str(compiled), *link, "-o", str(linked)],
-        ):
-            subprocess.run([command, *arguments], capture_output=True, check=True)
-        os.replace(linked, target)
-    return target
+        _run(command, *options, str(source), "-o", str(compiled))
+        _run(command, "-shared", str(compiled), *link, "-o", str(linked))
+        return linked.read_bytes()
+
+
+def _version(command: str) -> bytes:
+    return _run(command, "--version")
+
+
+def _run(*words: str) -> bytes:
+    done = subprocess.run(words, capture_output=True)
+    if done.returncode:
+        lines = done.stderr.decode(errors="replace").split("\n")
+        reason = next((line for line in lines if "error" in line), lines[0])
+        raise OSError(f"{words[0]} failed with code {done.returncode}: {reason}".rstrip(": "))
+    return done.stdout
+
+
+def _words(options: tuple[str, ...], link: tuple[str, ...]) -> bytes:
+    return repr((options, [Path(word).name for word in link])).encode()
 
 
 def _processor() -> bytes:
     """What the processor can do: a home folder may be shared between machines."""
     lines = Path("/proc/cpuinfo").read_bytes().splitlines()
-    return b"".join(dict.fromkeys(ln for ln in lines if ln.startswith((b"model", b"flags"))))
+    return b"".join(dict.fromkeys(line for line in lines if line.startswith(_CPU_LINES)))
+
+
+def _digest(*parts: bytes) -> str:
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]

@@ -39,8 +39,8 @@ class Numbers:
         """`count` numbers from 0 to 2⁶⁴ - 1."""
         return self._bits.random_raw(count)
 
-    def below(self, limit: int, shape: int | tuple[int, ...]) -> NDArray[np.int64]:
-        """An array of numbers from 0 to `limit` - 1, all equally likely."""
+    def below(self, limit: int, shape: int | tuple[int, ...] = ()) -> NDArray[np.int64]:
+        """An array of numbers from 0 to `limit` - 1, all equally likely; by default of one."""
         numbers = self.raw(int(np.prod(shape))) % np.uint64(limit)
         return numbers.astype(np.int64).reshape(shape)
 
@@ -55,4 +55,4 @@ class Numbers:
 
 def to_uniform(raw: NDArray[np.uint64]) -> NDArray[np.float64]:
     """Raw numbers as numbers in [0, 1), with all 53 bits that a float holds."""
-    return (raw >> np.uint64(11)) * 2.0**-53
+    return (raw >> np.uint64(11)).astype(np.float64) * 2.0**-53

@@ -1,11 +1,24 @@
-"""Shapes are checked at run time in the tests, and only there."""
+"""Shapes and types are checked at run time in the tests, and only there."""
 
 import os
 
 from jaxtyping import install_import_hook
 
-# Before any test module imports them; pydantic's modules have their own checks.
-for _module in ("models.layers", "models.hrm", "inference.evaluation", "inference.solving"):
+CHECKED = (
+    "models.layers",
+    "models.hrm",
+    "models.segment",
+    "models.losses",
+    "models.batch",
+    "inference.evaluation",
+    "inference.solving",
+    "training.slots",
+)
+"""Modules through which tensors and arrays of codes pass; pydantic's have their own checks, and
+`inference.thinking` refuses what is wrong itself."""
+
+# Before any test module imports them.
+for _module in CHECKED:
     install_import_hook(f"hrm.{_module}", "beartype.beartype")
 
 os.environ["HF_HUB_OFFLINE"] = "1"

@@ -1,4 +1,4 @@
-"""The model and one training step written out plainly, one board, one head, one cell at a time.
+"""The model and one training step written out plainly, one puzzle, one head, one cell at a time.
 
 Slow and obvious on purpose: it shares nothing with the library but the names of the weights.
 """
@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor
 
-from hrm.config.schema import ModelConfig
+from hrm import ModelConfig
 
 Weights = dict[str, Tensor]
 
@@ -23,13 +23,13 @@ def linear(x: Tensor, weights: Weights, name: str) -> Tensor:
     return y + weights[f"{name}.bias"] if f"{name}.bias" in weights else y
 
 
-def rotate(x: Tensor, cell: int, size: int, two_dimensional: bool) -> Tensor:
+def rotate(x: Tensor, cell: int, columns: int, two_dimensional: bool) -> Tensor:
     """Pair i is coordinates i and i + half, turned by position · 10000^(-i / pairs)."""
     half = len(x) // 2
     y = x.clone()
     for pair in range(half):
         if two_dimensional:
-            position = cell // size if pair < half // 2 else cell % size
+            position = cell // columns if pair < half // 2 else cell % columns
             angle = position * 10_000 ** -((pair % (half // 2)) / (half // 2))
         else:
             angle = cell * 10_000 ** -(pair / half)
@@ -40,9 +40,9 @@ def rotate(x: Tensor, cell: int, size: int, two_dimensional: bool) -> Tensor:
 
 
 def attention(
-    cells: list[Tensor], weights: Weights, name: str, config: ModelConfig
+    cells: list[Tensor], weights: Weights, name: str, config: ModelConfig, columns: int
 ) -> list[Tensor]:
-    width, size = config.d_model // config.head_cnt, math.isqrt(len(cells))
+    width, turn = config.d_model // config.head_cnt, config.rope_2d
     projected = [linear(cell, weights, f"{name}.qkv") for cell in cells]
     mixed: list[list[Tensor]] = [[] for _ in cells]
     for head in range(config.head_cnt):
@@ -51,7 +51,7 @@ def attention(
             for part in range(3)
         )
         if config.use_rope:
-            q, k = ([rotate(x, i, size, config.rope_2d) for i, x in enumerate(xs)] for xs in (q, k))
+            q, k = ([rotate(x, i, columns, turn) for i, x in enumerate(xs)] for xs in (q, k))
         for i, query in enumerate(q):
             scores = torch.stack([query @ key / math.sqrt(width) for key in k])
             shares = torch.exp(scores) / torch.exp(scores).sum()
@@ -64,29 +64,31 @@ def swiglu(cell: Tensor, weights: Weights, name: str) -> Tensor:
     return linear(gate / (1 + torch.exp(-gate)) * up, weights, f"{name}.down")
 
 
-def local_mixing(cells: list[Tensor], weights: Weights, name: str) -> list[Tensor]:
-    size, kernel = math.isqrt(len(cells)), weights[f"{name}.conv.weight"]
+def local_mixing(cells: list[Tensor], weights: Weights, name: str, columns: int) -> list[Tensor]:
+    rows, kernel = len(cells) // columns, weights[f"{name}.conv.weight"]
     mixed = []
-    for row in range(size):
-        for column in range(size):
+    for row in range(rows):
+        for column in range(columns):
             total = torch.zeros_like(cells[0])
             for dr in (-1, 0, 1):
                 for dc in (-1, 0, 1):
-                    if 0 <= row + dr < size and 0 <= column + dc < size:
-                        neighbour = cells[(row + dr) * size + column + dc]
+                    if 0 <= row + dr < rows and 0 <= column + dc < columns:
+                        neighbour = cells[(row + dr) * columns + column + dc]
                         total = total + kernel[:, 0, dr + 1, dc + 1] * neighbour
             mixed.append(total)
     return mixed
 
 
-def block(cells: list[Tensor], weights: Weights, name: str, config: ModelConfig) -> list[Tensor]:
+def block(
+    cells: list[Tensor], weights: Weights, name: str, config: ModelConfig, columns: int
+) -> list[Tensor]:
     sublayers = ["local", "attention", "swiglu"] if config.local_mixing else ["attention", "swiglu"]
     for index, kind in enumerate(sublayers):
         at = f"{name}.sublayers.{index}"
         if kind == "local":
-            out = local_mixing(cells, weights, at)
+            out = local_mixing(cells, weights, at, columns)
         elif kind == "attention":
-            out = attention(cells, weights, at, config)
+            out = attention(cells, weights, at, config, columns)
         else:
             out = [swiglu(cell, weights, at) for cell in cells]
         scale = weights.get(f"{name}.norms.{index}.weight")
@@ -94,17 +96,19 @@ def block(cells: list[Tensor], weights: Weights, name: str, config: ModelConfig)
     return cells
 
 
-def module(state, injected, weights: Weights, name: str, config: ModelConfig) -> list[Tensor]:
+def module(
+    state, injected, weights: Weights, name: str, config: ModelConfig, columns: int
+) -> list[Tensor]:
     cells = [s + i for s, i in zip(state, injected, strict=True)]
     count = config.H_block_cnt if name == "H" else config.L_block_cnt or config.H_block_cnt
     for index in range(count):
-        cells = block(cells, weights, f"{name}.blocks.{index}", config)
+        cells = block(cells, weights, f"{name}.blocks.{index}", config, columns)
     return cells
 
 
 def embed(tokens: Tensor, weights: Weights, config: ModelConfig) -> list[Tensor]:
     cells = []
-    for position, token in enumerate(tokens):
+    for position, token in enumerate(tokens.flatten()):
         x = weights["embedding.tokens.weight"][token]
         if config.use_abs_pos:
             x = x + weights["embedding.positions.weight"][position]
@@ -113,8 +117,8 @@ def embed(tokens: Tensor, weights: Weights, config: ModelConfig) -> list[Tensor]
 
 
 def segment(zH, zL, tokens: Tensor, weights: Weights, config: ModelConfig):
-    """One board, one segment: new states and ``(S, V)`` logits."""
-    x = embed(tokens, weights, config)
+    """One segment about one puzzle of ``(R, C)`` tokens: new states and ``(S, V)`` logits."""
+    x, columns = embed(tokens, weights, config), tokens.shape[1]
     steps = config.H_cycle_cnt * config.L_cycle_cnt
     horizon = {"one_step": 1, "full": steps}.get(str(config.grad_horizon), config.grad_horizon)
     for step in range(1, steps + 1):
@@ -122,12 +126,12 @@ def segment(zH, zL, tokens: Tensor, weights: Weights, config: ModelConfig):
         # only hands on, such as the initial zH before the first H update, is not made by it.
         cut = step <= steps - int(horizon)
         if config.modules == "H":
-            zH = constant(module(zH, x, weights, "H", config), cut)
+            zH = constant(module(zH, x, weights, "H", config, columns), cut)
         else:
             both = [h + e for h, e in zip(zH, x, strict=True)]
-            zL = constant(module(zL, both, weights, "L", config), cut)
+            zL = constant(module(zL, both, weights, "L", config, columns), cut)
             if step % config.L_cycle_cnt == 0:
-                zH = constant(module(zH, zL, weights, "H", config), cut)
+                zH = constant(module(zH, zL, weights, "H", config, columns), cut)
     return zH, zL, torch.stack([linear(cell, weights, "head") for cell in zH])
 
 
@@ -141,12 +145,13 @@ def initial(weights: Weights, config: ModelConfig, cell_cnt: int):
     return zH, zL
 
 
-def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    losses = [
+def cross_entropies(logits: Tensor, targets: Tensor) -> list[Tensor]:
+    """Of each cell that is graded, that is, whose target is a code."""
+    return [
         -torch.log(torch.exp(row)[target] / torch.exp(row).sum())
         for row, target in zip(logits, targets, strict=True)
+        if target >= 0
     ]
-    return torch.stack(losses).mean()
 
 
 class AdamW:

@@ -10,13 +10,11 @@ import os
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from test_training import Silent, tiny
+from helpers import tiny, trainer_of
 
-from hrm.data.dataset import load_dataset
 from hrm.models import tensors
 from hrm.runs import launch
 from hrm.training import checkpoints
-from hrm.training.trainer import Trainer
 
 SOAK = bool(os.environ.get("HRM_SOAK"))
 
@@ -30,7 +28,7 @@ SETTINGS = {
 
 # The server imports torch once and forks; a child is there in a fraction of a second.
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["hrm.training.trainer", "test_training"])
+_CONTEXT.set_forkserver_preload(["hrm.training.trainer", "helpers"])
 
 
 def start(function, *arguments) -> BaseProcess:
@@ -43,9 +41,8 @@ def train(folder: str, die_at: int | None = None) -> None:
     """Begin or go on with the run in `folder`; if asked to, die at that file operation."""
     if die_at is not None:
         _die_at(die_at)
-    config = tiny(**SETTINGS)
-    trainer = Trainer(config, load_dataset(config.task), Path(folder), Silent())
-    with launch._held(Path(folder)):  # as `hrm train` does
+    trainer = trainer_of(tiny(**SETTINGS), Path(folder))
+    with launch._locked_by_main(Path(folder)):  # as `hrm train` does
         if checkpoints.exist(Path(folder) / "checkpoints/last"):
             trainer.resume()
         trainer.run()

@@ -3,12 +3,21 @@
 import numpy as np
 import torch
 
-from hrm.config.schema import ModelConfig
-from hrm.inference.evaluation import to_boards, to_tokens
-from hrm.models.hrm import HRM, State
-from hrm.tasks.boardpath.boards import WALL, label
+from hrm import ModelConfig
+from hrm.models.batch import to_cells, to_targets
+from hrm.models.hrm import HRM
+from hrm.models.segment import Output, State
+from hrm.tasks.boardpath.boards import END, FLOOR, START, WALL, Boards, label
 
 CONFIG = ModelConfig(d_model=8, head_cnt=2, H_block_cnt=1, rope_2d=True, local_mixing=True)
+
+
+def walled(*counts: int) -> Boards:
+    """Boards of 4×4 with so many walls, and a path of three cells along the first row."""
+    boards = np.full((len(counts), 16), FLOOR, dtype=np.uint8)
+    for board, count in zip(boards, counts, strict=True):
+        board[[0, 2]], board[4 : 4 + count] = (START, END), WALL
+    return boards.reshape(-1, 4, 4)
 
 
 class Teller(HRM):
@@ -23,11 +32,12 @@ class Teller(HRM):
         self.eval()
         self.boards_seen = 0
 
-    def initial_state(self, batch_size, board_size=None):
+    def initial_state(self, batch_size, shape=None):
         return State(torch.zeros(batch_size, 1, 2), None)
 
-    def forward(self, state, tokens, on_update=None):
-        boards = to_boards(tokens)
+    def forward(self, state, inputs, on_update=None, H_cycle_cnt=None):
+        tokens, shape = inputs.tokens.flatten(1), inputs.tokens.shape[1:]
+        boards = to_cells(tokens, shape)
         thought, of_board = state.zH[:, 0].T
         own = 1000.0 * (tokens * torch.arange(1, 1 + tokens.shape[1])).sum(1)
         # Below that is what it began with, noise perhaps.
@@ -37,4 +47,5 @@ class Teller(HRM):
         walls = (boards == WALL).sum(axis=(1, 2))
         told = (state.zH[:, 0, 0].numpy() >= walls) & (walls < 10)
         answers = np.where(told[:, None, None], label(boards), boards)
-        return state, torch.nn.functional.one_hot(to_tokens(answers, tokens.device), 5).float()
+        logits = torch.nn.functional.one_hot(to_targets(answers, tokens.device), 5).float()
+        return state, Output(logits)

@@ -1,3 +1,5 @@
+"""Boards as text: what is read, what is refused and where, what is written."""
+
 import io
 import sys
 
@@ -7,17 +9,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hrm.tasks.boardpath.boards import END, PATH, START
-from hrm.tasks.boardpath.text import (
-    BoardTextError,
-    format_board,
-    format_boards,
-    parse_boards,
-    read_boards,
-    rows_of,
-)
+from hrm.tasks.boardpath.task import BoardPath
+from hrm.tasks.grid import Cells
+from hrm.tasks.text import LONGEST_LINE, PuzzleTextError
 
+TASK = BoardPath()
 FEW = settings(deadline=None, max_examples=100, derandomize=True)
 GOOD = "S.\n.E\n"
+
+
+def parse_boards(text: str, source: str = "boards") -> list[Cells]:
+    return [puzzle.input for puzzle in TASK.parse(text, source)]
+
+
+def read_boards(file) -> list[Cells]:
+    puzzles = TASK.read(file)
+    assert all(puzzle.answer is None for puzzle in puzzles)
+    return [puzzle.input for puzzle in puzzles]
 
 
 @st.composite
@@ -65,9 +73,10 @@ def assert_valid(board):
 @FEW
 @given(st.lists(boards(), min_size=1, max_size=4))
 def test_what_is_formatted_is_read_back(given_boards):
-    assert_same(parse_boards(format_boards(given_boards)), given_boards)
+    assert_same(parse_boards(TASK.format_all(given_boards)), given_boards)
     for separator in ("", " ", "  "):
-        spaced = "\n\n".join(format_board(board, separator) for board in given_boards)
+        rows = (map(separator.join, TASK.rows(board)) for board in given_boards)
+        spaced = "\n\n".join(map("\n".join, rows))
         assert_same(parse_boards(spaced), given_boards)
 
 
@@ -81,23 +90,23 @@ def test_comments_blank_lines_spaces_and_line_ends_do_not_matter(case):
 def test_board_text_looks_as_people_know_it():
     board = np.array([[2, 0, 1], [1, 0, 0], [1, 1, 3]], dtype=np.uint8)
     answer = np.array([[2, 4, 1], [1, 4, 4], [1, 1, 3]], dtype=np.uint8)
-    assert format_board(board) == "S . #\n# . .\n# # E"
-    assert format_board(answer) == "S * #\n# * *\n# # E"
-    assert rows_of(answer) == ["S*#", "#**", "##E"]
-    assert format_boards([board, board]) == "S.#\n#..\n##E\n\nS.#\n#..\n##E\n"
+    assert TASK.format(board) == "S . #\n# . .\n# # E"
+    assert TASK.format(answer, answer=True) == "S * #\n# * *\n# # E"
+    assert TASK.rows(answer, answer=True) == ["S*#", "#**", "##E"]
+    assert TASK.format_all([board, board]) == "S.#\n#..\n##E\n\nS.#\n#..\n##E\n"
 
 
 @pytest.mark.parametrize("size", [2, 64])
 def test_smallest_and_largest_boards_are_read(size):
     board = np.zeros((size, size), dtype=np.uint8)
     board[0, 0], board[-1, -1] = START, END
-    assert_same(parse_boards(format_boards([board])), [board])
+    assert_same(parse_boards(TASK.format_all([board])), [board])
 
 
 def test_a_comment_does_not_end_a_board_and_a_blank_line_does():
     assert len(parse_boards("S.\n// between\n.E")) == 1
     assert len(parse_boards("S.\n.E\n \nS.\n.E")) == 2
-    with pytest.raises(BoardTextError, match="line 1, column 1: the board has 1 rows"):
+    with pytest.raises(PuzzleTextError, match="line 1, column 1: the board has 1 rows"):
         parse_boards("S.\n\n.E")
 
 
@@ -109,7 +118,7 @@ def test_a_comment_does_not_end_a_board_and_a_blank_line_does():
         ("s.\n.E\n", "line 1, column 1", "unexpected 's'"),
         ("S*\n.E\n", "line 1, column 2", r"unexpected '\*'"),
         ("S.\n.\u0405\n", "line 2, column 2", "unexpected"),
-        ("S. // note\n.E\n", "line 1, column 4", "cells in this row"),
+        ("S. // note\n.E\n", "line 1, column 4", "unexpected '/'"),
         ("S..\n..\n..E\n", "line 2, column 2", "2 cells in this row.* 3 rows.*square"),
         ("S..\n....\n..E\n", "line 2, column 4", "4 cells in this row.* 3 rows.*square"),
         ("S..\n..E\n", "line 1, column 3", "3 cells in this row.* 2 rows.*square"),
@@ -133,13 +142,36 @@ def test_a_comment_does_not_end_a_board_and_a_blank_line_does():
         ("S.\r\n.E\r\n\r\nS.\r\n.?\r\n", "line 5, column 2", r"unexpected '\?'"),
         ("\n\nS.\n..\n", "line 3, column 1", "no E"),
         ("\n  . .\n  S .\n", "line 2, column 3", "no E"),
-        ("S.\n." + " " * 10_000 + "E", "line 2, column 10001", "longer than 10,000 characters"),
+        (
+            f"S.\n.{' ' * LONGEST_LINE}E",
+            f"line 2, column {LONGEST_LINE + 1}",
+            "longer than 100,000",
+        ),
         ("\ufeffS?\n.E\n", "line 1, column 2", r"unexpected '\?'"),
     ],
 )
 def test_malformed_text_is_refused_with_its_place(text, place, problem):
-    with pytest.raises(BoardTextError, match=rf"^mine: {place}: .*{problem}"):
+    with pytest.raises(PuzzleTextError, match=rf"^mine: {place}: .*{problem}"):
         parse_boards(text, source="mine")
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "remedy"),
+    [
+        ("S*\n.E\n", "line 1, column 2", r"answers only; write \. there"),
+        ("S.\n.G\n", "line 2, column 2", "the end is E here"),
+        ("SX\n.E\n", "line 1, column 2", "write walls as #"),
+        ("S█\n.E\n", "line 1, column 2", "write walls as #"),
+        ("0 1\n1 0\n", "line 1, column 1", r"floor as \. and walls as #"),
+        ("S,.\n.,E\n", "line 1, column 2", "no commas"),
+        ("+--+\n|SE|\n+--+\n", "line 1, column 1", "a symbol for each cell"),
+        ('{"board": "S."}', "line 1, column 1", "give the rows themselves"),
+        ("S #\n# E\n###\n", "line 1, column 3", r"Write floor as \. \(a space is no cell\)"),
+    ],
+)
+def test_what_other_programs_write_is_refused_with_what_to_write_here(text, place, remedy):
+    with pytest.raises(PuzzleTextError, match=f"^boards: {place}: .*{remedy}"):
+        parse_boards(text)
 
 
 SCRAPS = ["S", "E", ".", "#", "*", " ", "\n", "\n", "\n\n", "\r\n", "//", "\ufeff", "\x0c", "\x00"]
@@ -147,10 +179,10 @@ SCRAPS = ["S", "E", ".", "#", "*", " ", "\n", "\n", "\n\n", "\r\n", "//", "\ufef
 
 @settings(FEW, max_examples=300)
 @given(st.one_of(st.text(), st.lists(st.sampled_from(SCRAPS), max_size=30).map("".join)))
-def test_any_text_is_boards_or_a_board_text_error(text):
+def test_any_text_is_boards_or_a_puzzle_text_error(text):
     try:
         found = parse_boards(text)
-    except BoardTextError as error:
+    except PuzzleTextError as error:
         assert str(error).startswith("boards: line ")
     else:
         assert found
@@ -161,11 +193,11 @@ def test_any_text_is_boards_or_a_board_text_error(text):
 @settings(FEW, max_examples=200)
 @given(boards(largest=4), st.integers(0, 200), st.sampled_from([*".#SE* x\n", ""]))
 def test_a_slip_of_the_finger_gives_a_valid_board_or_an_error(board, position, slip):
-    text = format_boards([board])
+    text = TASK.format_all([board])
     position %= len(text)
     try:
         found = parse_boards(text[:position] + slip + text[position + 1 :])
-    except BoardTextError:
+    except PuzzleTextError:
         return
     for one in found:
         assert_valid(one)
@@ -173,7 +205,7 @@ def test_a_slip_of_the_finger_gives_a_valid_board_or_an_error(board, position, s
 
 def test_files_are_read_with_and_without_a_byte_order_mark(tmp_path):
     expected = parse_boards(GOOD)
-    for encoding in ("utf-8", "utf-8-sig"):
+    for encoding in ("utf-8", "utf-8-sig", "utf-16"):
         file = tmp_path / encoding
         file.write_bytes(GOOD.replace("\n", "\r\n").encode(encoding))
         assert_same(read_boards(file), expected)
@@ -184,7 +216,7 @@ def test_file_errors_name_the_file(tmp_path):
     wrong, binary = tmp_path / "wrong.txt", tmp_path / "binary.txt"
     wrong.write_text("S.\n.e\n")
     binary.write_bytes(b"S.\n.E\n\xff\xfe\x00")
-    with pytest.raises(BoardTextError, match=r"wrong\.txt: line 2, column 2: unexpected 'e'"):
+    with pytest.raises(PuzzleTextError, match=r"wrong\.txt: line 2, column 2: unexpected 'e'"):
         read_boards(wrong)
     with pytest.raises(ValueError, match=r"binary\.txt: not a text file \(byte 6\)"):
         read_boards(binary)
@@ -201,8 +233,8 @@ def test_a_dash_is_standard_input(monkeypatch):
 
     assert_same(read(GOOD.encode()), parse_boards(GOOD))
     with pytest.raises(
-        BoardTextError, match="standard input: line 1, column 1: the board has no E"
+        PuzzleTextError, match="standard input: line 1, column 1: the board has no E"
     ):
         read(b"S.\n..")
     with pytest.raises(ValueError, match="standard input: not a text file"):
-        read(b"S.\n.E\n\xff")
+        read(b"S.\n.E\n\xff\x00")

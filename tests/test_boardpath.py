@@ -8,8 +8,8 @@ import pytest
 from PIL import Image, ImageSequence
 
 import boardpath
-from hrm.config.presets import PRESETS
-from hrm.config.schema import RunConfig
+from hrm import RunConfig
+from hrm.config.presets import preset
 
 SCRIPT = Path(boardpath.__file__)
 
@@ -39,7 +39,7 @@ def script(tmp_path):
 def test_its_defaults_are_the_specification_s():
     task, model = boardpath.get_config()
     config = RunConfig(task=task, model=model, train=boardpath.get_train_config())
-    expected = PRESETS["boardpath-10x10"][1].derive(model__L_block_cnt=4)
+    expected = preset("specification").derive(model__L_block_cnt=4)
     assert config == expected
 
 

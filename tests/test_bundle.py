@@ -1,15 +1,21 @@
+"""Cards of finished runs, and what is bundled of them."""
+
 import shutil
 
 import pytest
-import test_record
+import runs_to_measure
+from helpers import held_out_boards
 
 from benchmarks.bundle import bundle, card
 from hrm import HRM, evaluate
-from hrm.data.dataset import held_out, load_dataset
+from hrm.data.load import load_dataset
 from hrm.runs import folder as runs
 from hrm.runs import launch
+from hrm.training.metrics import METRICS, best_epoch
 
-TINY = test_record.TINY.derive(task__augment=True, train__epoch_cnt=3, train__best_by="board_acc")
+TINY = runs_to_measure.TINY.derive(
+    task__augment=True, train__epoch_cnt=3, train__best_by="board_acc"
+)
 
 
 @pytest.fixture(scope="module")
@@ -21,9 +27,11 @@ def finished(tmp_path_factory):
 
 def test_the_card_says_what_the_run_did_and_what_its_best_model_is_worth(finished):
     text = card(finished, "tiny", "hrm train debug", "on a quiet machine", board_cnt=40)
-    found = evaluate(HRM.from_pretrained(finished), held_out(4, 0.3, 40), [2])[2]
+    found = evaluate(HRM.from_pretrained(finished), held_out_boards(4, 40), [2])[2]
     assert f"| 2 | {found.cell_acc:.4f} | {found.board_acc:.3f} |" in text
-    assert f"kept | epoch {runs.best_epoch(finished)['epoch']}, the highest board acc" in text
+    assert (
+        f"kept | epoch {best_epoch(finished, 'board_acc')['epoch']}, the highest board acc" in text
+    )
     assert "24 boards, `wall_prob` 0.3, in 3 epochs, each epoch turned or mirrored" in text
     assert 'read(), "tiny"))' in text and "hrm train debug" in text
     assert "on a quiet machine" in text and "one module of width 8 with 2 heads" in text
@@ -51,4 +59,4 @@ def test_what_is_bundled_is_the_best_model_with_its_card_and_metrics(finished, t
     kept, best = HRM.from_pretrained(folder), HRM.from_pretrained(finished)
     assert all((kept.state_dict()[key] == value).all() for key, value in best.state_dict().items())
     assert (folder / "README.md").read_text() == "# A card\n"
-    assert (folder / runs.METRICS).read_bytes() == (finished / runs.METRICS).read_bytes()
+    assert (folder / METRICS).read_bytes() == (finished / METRICS).read_bytes()

@@ -2,14 +2,16 @@
 
 import pytest
 import torch
-from test_training import tiny
+from helpers import CPU, labelled, some_boards, tiny
 
+from hrm.models.batch import to_tokens
 from hrm.models.hrm import HRM
-from hrm.models.operations import run_flops
+from hrm.training.cost import run_flops
 from hrm.training.curriculum import cycles_at
 from hrm.training.learner import Learner
 
-TOKENS = torch.randint(0, 4, (2, 16), generator=torch.Generator().manual_seed(0))
+EXAMPLES = labelled(some_boards(4, 2))
+TOKENS = to_tokens(EXAMPLES.inputs, CPU)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +52,7 @@ def test_training_follows_it(curriculum, expected):
     for update in range(10):
         calls = []
         handle = learner.model.H.register_forward_hook(lambda *_, calls=calls: calls.append(1))
-        learner.learn(TOKENS, TOKENS, update)
+        learner.learn(EXAMPLES, update)
         handle.remove()
         counts.append(len(calls))
     assert counts == (expected or [1, 1, 1, 2, 2, 2, 3, 3, 3, 3])

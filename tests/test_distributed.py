@@ -12,8 +12,6 @@ import pytest
 import runs_in_children as children
 import torch
 
-from hrm import distributed
-from hrm.config.schema import RunConfig, TrainConfig
 from hrm.models.hrm import HRM
 
 SETTINGS = [
@@ -110,32 +108,3 @@ def test_wrong_input_is_said_once(tmp_path):
     _, err = process.communicate(timeout=120)
     assert process.returncode != 0
     assert err.count("perhaps you meant train.lr") == 1
-
-
-def test_compiling_needs_a_compiler(monkeypatch):
-    monkeypatch.setattr("shutil.which", lambda name: None)
-    with pytest.raises(ValueError, match=r"train\.compile: .* C\+\+ compiler"):
-        distributed.resolve(RunConfig(train=TrainConfig(compile=True)))
-    distributed.resolve(RunConfig())
-
-
-def test_choices_are_made_once():
-    resolved = distributed.resolve(RunConfig(train=TrainConfig(batch_size=8, micro_batch=100)))
-    train = resolved.train
-    assert train.micro_batch == 8 and train.threads >= 1 and train.device == "cpu"
-    assert train.kernels in ("fused", "plain")
-    assert distributed.resolve(resolved) == resolved
-    small, large = (RunConfig().derive(task__board_size=size) for size in (10, 20))
-    assert distributed.resolve(small).train.micro_batch == 16
-    assert distributed.resolve(large).train.micro_batch == 4
-    with pytest.raises(ValueError, match=r"train\.device: cuda is not available"):
-        distributed.resolve(RunConfig(train=TrainConfig(device="cuda")))
-
-
-def test_the_fastest_device_there_is_is_chosen(monkeypatch):
-    assert distributed.pick_device().type == "cpu"
-    monkeypatch.setattr("torch.backends.mps.is_available", lambda: True)
-    assert distributed.pick_device().type == "mps"
-    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
-    assert distributed.pick_device().type == "cuda"
-    assert distributed.pick_device("cpu").type == "cpu"

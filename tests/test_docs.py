@@ -2,20 +2,25 @@
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import click
 import pytest
-from test_training import Silent
+from helpers import Silent
 
-from hrm import distributed
+from hrm import RunConfig, machine
 from hrm.cli import app
-from hrm.config.schema import RunConfig, load_config
-from hrm.data.dataset import load_dataset
-from hrm.runs.folder import read_metrics
+from hrm.commands.options import with_task_keys
+from hrm.config.load import load_config, validate
+from hrm.config.nested import lay_over
+from hrm.config.presets import preset
+from hrm.data.load import load_dataset
 from hrm.study.definition import load_study
 from hrm.study.report import write_report
 from hrm.study.results import read_results
+from hrm.tasks import registry
+from hrm.training.metrics import read_metrics
 from hrm.training.trainer import Trainer
 
 ROOT = Path(__file__).parent.parent
@@ -23,11 +28,12 @@ README = (ROOT / "README.md").read_text()
 DOCUMENTS = [*sorted((ROOT / "docs").glob("*.md")), *ROOT.glob("hrm/pretrained/*/README.md")]
 ALL = README + "".join(document.read_text() for document in DOCUMENTS)
 PYTHON = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-# The studies of docs/studies.md are tested in test_study_definition.py.
+# The studies of docs/studies.md are tested in test_study_definition.py, that of docs/tasks.md in
+# test_docs_tasks.py.
 YAML = [
     text
     for document in [ROOT / "README.md", *DOCUMENTS]
-    if document.name != "studies.md"
+    if document.name not in ("studies.md", "tasks.md")
     for text in re.findall(r"```yaml\n(.*?)```", document.read_text(), flags=re.DOTALL)
 ]
 COMMANDS = re.findall(r"^ *(hrm .*)$|`(hrm [a-z][^`]*)`", ALL, re.MULTILINE)
@@ -45,17 +51,64 @@ def test_yaml_of_the_documentation_trains(text, tmp_path):
     config = load_config(RunConfig(), (str(tmp_path / "mine.yaml"),))
     assert config != RunConfig()
     config = config.derive(task__train_count=2, task__val_count=1, train__epoch_cnt=1)
-    config = distributed.resolve(config)
+    config = machine.resolve(config)
     Trainer(config, load_dataset(config.task), tmp_path, Silent()).run()
     assert len(read_metrics(tmp_path)) == 1
 
 
+def understood(text: str) -> click.Context:
+    """What a command makes of its words; it is not run."""
+    words = [word for word in shlex.split(text, comments=True) if word != "--help"]
+    command: click.Command = app
+    while isinstance(command, click.Group) and words:
+        name, *words = words
+        found = command.get_command(click.Context(command), name)
+        assert found, f"{name}: no such command"
+        command = found
+    # One that is only named, such as `hrm data check`, need not have its arguments.
+    return command.make_context(command.name, words, resilient_parsing=not words)
+
+
+def require_task_keys(context: click.Context, words: tuple[str, ...]) -> None:
+    """Options that a command does not know itself have to be keys of the task."""
+    name, keys = registry.DEFAULT, words
+    if words and "=" not in words[0] and not words[0].startswith("-"):
+        name, keys = words[0], words[1:]
+    if ":" in name:  # a reader's own
+        return
+    with context:
+        with_task_keys(registry.make(registry.read_settings({"name": name})), keys)
+
+
+def require_config_keys(words: tuple[str, ...]) -> None:
+    """Settings of `hrm train` have to be ones, of its preset or its task."""
+    base = RunConfig()
+    for name in (word for word in words if "=" not in word and not word.isupper()):
+        if ":" in name:  # a reader's own
+            return
+        task = {"task": {"name": name}} if name in registry.BUILT_IN else {}
+        base = preset(name) if not task else validate(lay_over(base.model_dump(), task))
+    load_config(base, overrides=tuple(word for word in words if "=" in word))
+
+
 @pytest.mark.parametrize("command", sorted({line or inline for line, inline in COMMANDS}))
 def test_commands_are_understood(command):
-    words = [word for word in shlex.split(command, comments=True)[1:] if word != "--help"]
-    subcommand = app.get_command(click.Context(app), words[0])
-    assert subcommand
-    subcommand.make_context(words[0], words[1:])  # parses, and does not run
+    context = understood(command.removeprefix("hrm "))
+    require_task_keys(context, context.params.get("task_words") or ())
+    require_config_keys(context.params.get("settings") or ())
+
+
+def test_what_is_no_command_is_not_understood():
+    for text in ("bake", "data bake", "data check --sed 3 A B", "solve --sede 3 --seed"):
+        with pytest.raises((AssertionError, click.UsageError)):
+            understood(text)
+    for text in ("solve --wal-prob 0.2", "data generate --cuont 3", "evaluate task.sizes=3"):
+        context = understood(text)
+        with pytest.raises((ValueError, click.UsageError)):
+            require_task_keys(context, context.params["task_words"])
+    for words in (("dmeo",), ("demo", "train.rate=1"), ("boardpath", "task.sed=3")):
+        with pytest.raises(ValueError):
+            require_config_keys(words)
 
 
 def sections(report: Path) -> dict[str, str]:
@@ -90,6 +143,15 @@ def test_links_lead_somewhere():
                 there = document.parent / target if target else document
                 assert there.exists(), f"{document.name}: {target}"
                 assert not anchor or anchor in anchors(there), f"{document.name}: {target}#{anchor}"
+
+
+def test_every_file_that_is_no_python_is_packaged():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    patterns = settings["package-data"]["hrm"]
+    packaged = {file for pattern in patterns for file in (ROOT / "hrm").glob(pattern)}
+    files = {file for file in (ROOT / "hrm").rglob("*") if file.is_file()}
+    left_out = {f for f in files - packaged if f.suffix != ".py" and "__pycache__" not in f.parts}
+    assert not left_out
 
 
 def test_the_makefile_and_ci_agree_with_the_readme():

@@ -9,9 +9,8 @@ import sys
 import pytest
 import runs_in_children as children
 import torch
-from test_training import Silent, tiny
+from helpers import tiny, trainer_of
 
-from hrm.data.dataset import load_dataset
 from hrm.training import checkpoints
 from hrm.training.trainer import Trainer
 
@@ -74,14 +73,12 @@ def test_places_that_cannot_hold_a_run(place, tmp_path):
 
 @pytest.fixture
 def finished(tmp_path):
-    config = tiny()
-    Trainer(config, load_dataset(config.task), tmp_path, Silent()).run()
+    trainer_of(tiny(), tmp_path).run()
     return tmp_path
 
 
 def resumed(folder) -> tuple[Trainer, list[str]]:
-    config = tiny()
-    trainer = Trainer(config, load_dataset(config.task), folder, Silent())
+    trainer = trainer_of(tiny(), folder)
     return trainer, trainer.resume()
 
 
@@ -138,8 +135,7 @@ def test_a_checkpoint_of_another_version_is_refused(finished, monkeypatch):
 
 def test_a_checkpoint_of_another_run_is_refused(finished, tmp_path_factory):
     other = tmp_path_factory.mktemp("other")
-    config = tiny(train__lr=1e-4)
-    Trainer(config, load_dataset(config.task), other, Silent()).run()
+    trainer_of(tiny(train__lr=1e-4), other).run()
     name = f"checkpoints/last/{checkpoints.CURRENT}"
     shutil.copy(other / name, finished / name)
     with pytest.raises(ValueError, match=r"train\.lr: the run has 0\.0001, now it is 0\.002"):
@@ -148,8 +144,7 @@ def test_a_checkpoint_of_another_run_is_refused(finished, tmp_path_factory):
 
 @pytest.mark.parametrize("change", [{"model__d_model": 32}, {"model__learnable_z_init": False}])
 def test_accepted_changes_may_not_change_the_model(change, finished):
-    config = tiny(**change)
-    trainer = Trainer(config, load_dataset(config.task), finished, Silent())
+    trainer = trainer_of(tiny(**change), finished)
     with pytest.raises(ValueError, match="of another model"):
         trainer.resume(accept_changes=True)
 
@@ -178,7 +173,7 @@ def test_a_second_process_is_refused_with_the_first_one_s_identity(tmp_path):
 
 def test_checkpoints_are_no_further_apart_than_asked(tmp_path, monkeypatch):
     config = tiny(task__train_count=100, train__batch_size=5, train__epoch_cnt=1)
-    trainer = Trainer(config, load_dataset(config.task), tmp_path, Silent())
+    trainer = trainer_of(config, tmp_path)
     clock, saved = iter(range(0, 10**6, 50)), []
     monkeypatch.setattr("time.monotonic", lambda: next(clock))
     real = trainer.save

@@ -1,9 +1,11 @@
+"""Files are replaced whole or not at all; text is read in its encoding or refused."""
+
 import os
 import tracemalloc
 
 import pytest
 
-from hrm.files import read_text, sweep, write_atomic
+from hrm.files import decode, markdown_table, read_text, sweep, write_atomic
 
 
 def files_below(folder):
@@ -149,3 +151,32 @@ def test_a_large_file_is_refused_before_it_takes_memory(tmp_path):
         read_text(file, 10**8)
     assert tracemalloc.get_traced_memory()[1] < 10**6
     tracemalloc.stop()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be", "latin-1"])
+def test_text_is_read_in_the_encodings_that_editors_write(encoding):
+    text = "größer: S.#\r\nähnlich: #.E\n"
+    mark = "\ufeff" if encoding.endswith(("-le", "-be")) else ""
+    assert decode((mark + text).encode(encoding), "mine.txt", 1000) == text
+
+
+@pytest.mark.parametrize(
+    ("content", "byte"),
+    [
+        (b"S.#\n\xff\x00\x01", 4),  # no text in any encoding
+        (b"\xff\xfeS\x00.", 4),  # half a character
+        (b"\x89PNG\r\n\x1a\n", 0),
+    ],
+)
+def test_what_is_no_text_is_refused_with_the_byte_at_fault(content, byte):
+    with pytest.raises(ValueError, match=rf"^mine\.txt: not a text file \(byte {byte}\)"):
+        decode(content, "mine.txt", 1000)
+
+
+def test_text_that_is_too_long_is_refused_however_it_came():
+    with pytest.raises(ValueError, match="standard input: larger than 3 bytes"):
+        decode(b"four", "standard input", 3)
+
+
+def test_a_table_has_a_line_for_each_row_under_its_titles():
+    assert markdown_table(("a", 1), [("b", None)]) == "| a | 1 |\n| --- | --- |\n| b | None |"

@@ -8,17 +8,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers import board_path, some_boards, tiny, trainer_of
 from runs_in_children import SOAK
-from test_training import Silent, tiny
 
-from hrm.config.schema import ModelConfig, RunConfig, load_config
-from hrm.data.dataset import generate, load_dataset
+from hrm import ModelConfig, RunConfig
+from hrm.config.load import load_config
 from hrm.models.hrm import HRM
 from hrm.runs import folder as runs
-from hrm.tasks.boardpath.boards import judge
-from hrm.tasks.boardpath.text import format_boards, read_boards
-from hrm.training import checkpoints
-from hrm.training.trainer import Trainer
+from hrm.training import checkpoints, metrics
 
 INPUTS_PER_KIND = 3000 if SOAK else 60
 COMMANDS_PER_KIND = 30 if SOAK else 1
@@ -61,19 +58,21 @@ def originals(tmp_path_factory) -> Path:
     """One good file of every kind that the program reads."""
     folder = tmp_path_factory.mktemp("originals")
     config = tiny()
-    dataset = load_dataset(config.task)
-    runs.create(folder / "run", config, dataset)
-    Trainer(config, dataset, folder / "run", Silent()).run()
+    trainer = trainer_of(config, folder / "run")
+    runs.create(folder / "run", config, trainer.dataset)
+    trainer.run()
     torch.manual_seed(0)
     HRM(ModelConfig(d_model=8, head_cnt=2, H_block_cnt=1), 4).save_pretrained(folder / "model")
-    (folder / "boards.txt").write_text(format_boards(generate(4, 0.3, 3, 0)))
+    (folder / "boards.txt").write_text(board_path(4).format_all(some_boards(4, 3)))
     (folder / "config.yaml").write_text(config.to_yaml())
     return folder
 
 
 def read_board_file(folder: Path) -> None:
-    for board in read_boards(folder / "boards.txt"):
-        judge(board[None], board[None])
+    for puzzle in board_path(4).read(folder / "boards.txt"):
+        task = board_path(len(puzzle.input))
+        task.require([puzzle.input])
+        task.judge(puzzle.input[None], puzzle.input[None], task.answer(puzzle.input[None]))
 
 
 def read_checkpoint(folder: Path) -> None:
@@ -81,7 +80,7 @@ def read_checkpoint(folder: Path) -> None:
     (last / checkpoints.PREVIOUS).unlink(missing_ok=True)  # or it would step in
     checkpoint = checkpoints.read(last)
     config = tiny()
-    model = HRM(config.model, config.task.board_size)
+    model = HRM(config.model, 4)
     optimizer = torch.optim.AdamW(model.parameters())
     checkpoint.restore({"model": model, "best": model}, {"adamw": optimizer})
 
@@ -119,7 +118,7 @@ KINDS: dict[str, tuple[str, Callable[[Path], object], list[str]]] = {
     ),
     "metrics": (
         "run/metrics.jsonl",
-        lambda folder: runs.read_metrics(folder / "run"),
+        lambda folder: metrics.read_metrics(folder / "run"),
         ["info", "run"],
     ),
 }  # fmt: skip

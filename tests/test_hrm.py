@@ -1,3 +1,5 @@
+"""The model against a slow reference: forward, gradients, grids of any shape, what is refused."""
+
 import re
 
 import pytest
@@ -6,11 +8,14 @@ import torch
 from torch import nn
 
 import hrm.models.hrm as hrm_module
-from hrm.config.schema import ModelConfig
-from hrm.models.hrm import HRM, State
+from hrm import ModelConfig
+from hrm.models.hrm import HRM
 from hrm.models.layers import RotaryEmbedding, SwiGLU
+from hrm.models.segment import Inputs, Output, State
+from hrm.tasks.grid import Grid, Shape
 
 SIZE = 3
+OBLONG = Grid(3, 5, input_codes=4, answer_codes=7)
 SMALL = {"d_model": 8, "head_cnt": 2, "H_block_cnt": 1, "dropout": 0.0, "sdpa_dropout": 0.0}
 VARIANTS = {
     "HL": {},
@@ -33,32 +38,69 @@ def small_config(**changes) -> ModelConfig:
     return ModelConfig(**{**SMALL, **changes})
 
 
-def small_model(**changes) -> HRM:
+def small_model(grid: Grid | int = SIZE, **changes) -> HRM:
     torch.manual_seed(0)
-    model = HRM(small_config(**changes), SIZE).double()
+    model = HRM(small_config(**changes), grid).double()
     for name, parameter in model.named_parameters():
         if "norms" in name or "bias" in name:  # away from ones and zeros, where errors hide
             nn.init.uniform_(parameter.requires_grad_(parameter.requires_grad), 0.5, 1.5)
     return model
 
 
-def random_tokens(batch: int) -> torch.Tensor:
-    return torch.randint(0, 5, (batch, SIZE**2), generator=torch.Generator().manual_seed(1))
+def random_tokens(batch: int, shape: Shape = (SIZE, SIZE), codes: int = 5) -> torch.Tensor:
+    return torch.randint(0, codes, (batch, *shape), generator=torch.Generator().manual_seed(1))
+
+
+def require_two_segments_of_the_reference(model: HRM, tokens: torch.Tensor) -> None:
+    """Two segments about each puzzle of ``(B, R, C)`` tokens give the reference's numbers."""
+    state = model.initial_state(len(tokens), (tokens.shape[1], tokens.shape[2]))
+    for _ in range(2):
+        state, logits = model(state, tokens)
+    weights = model.state_dict()
+    for i, puzzle in enumerate(tokens):
+        zH, zL = reference.initial(weights, model.config, puzzle.numel())
+        for _ in range(2):
+            zH, zL, expected = reference.segment(zH, zL, puzzle, weights, model.config)
+        torch.testing.assert_close(logits[i], expected)
+        torch.testing.assert_close(state.zH[i], torch.stack(zH))
 
 
 @pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS.keys())
 def test_forward_equals_the_reference(changes):
-    model, tokens = small_model(**changes), random_tokens(2)
-    state = model.initial_state(2)
-    for _ in range(2):
-        state, logits = model(state, tokens)
-    weights = model.state_dict()
-    for board in range(2):
-        zH, zL = reference.initial(weights, model.config, SIZE**2)
-        for _ in range(2):
-            zH, zL, expected = reference.segment(zH, zL, tokens[board], weights, model.config)
-        torch.testing.assert_close(logits[board], expected)
-        torch.testing.assert_close(state.zH[board], torch.stack(zH))
+    require_two_segments_of_the_reference(small_model(**changes), random_tokens(2))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"rope_2d": True},
+        {"use_abs_pos": True},
+        {"use_rope": False, "use_abs_pos": True, "modules": "H"},
+        {"use_rope": False, "local_mixing": True},
+        {"rope_2d": True, "local_mixing": True, "use_abs_pos": True, "head_bias": True},
+    ],
+    ids=["1-D", "2-D", "1-D and learned", "learned", "local mixing", "all together"],
+)
+def test_grids_that_are_not_square_equal_the_reference(changes):
+    model, tokens = small_model(OBLONG, **changes), random_tokens(2, OBLONG.shape, codes=4)
+    require_two_segments_of_the_reference(model, tokens)
+    flat, grids = (model(model.initial_state(2), t)[1] for t in (tokens.flatten(1), tokens))
+    assert torch.equal(flat, grids) and flat.shape == (2, 15, 7)
+
+
+def test_the_codes_of_puzzles_and_answers_are_those_of_the_grid():
+    model = small_model(OBLONG)
+    assert model.embedding.tokens.num_embeddings == 4 and model.head.out_features == 7
+
+
+def test_inputs_give_an_output_with_the_logits_that_plain_tokens_give():
+    model, tokens = small_model(), random_tokens(2)
+    state, output = model(model.initial_state(2), Inputs(tokens))
+    plain_state, logits = model(model.initial_state(2), tokens)
+    assert isinstance(output, Output) and output.halt is None
+    assert torch.equal(output.logits, logits)
+    assert torch.equal(state.zH, plain_state.zH)
 
 
 @pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS.keys())
@@ -75,7 +117,7 @@ def test_gradients_equal_the_reference(changes):
     for board in range(2):
         zH, zL = reference.initial(weights, model.config, SIZE**2)
         _, _, logits = reference.segment(zH, zL, tokens[board], weights, model.config)
-        losses.append(reference.cross_entropy(logits, targets[board]))
+        losses += reference.cross_entropies(logits, targets[board].flatten())
     torch.stack(losses).mean().backward()
     expected = {name: w.grad for name, w in weights.items() if w.grad is not None}
 
@@ -163,63 +205,70 @@ def test_initial_scales():
         assert model.get_parameter(name).std().item() == pytest.approx(1024**-0.5, rel=0.1)
 
 
-def test_boards_of_another_size_are_refused():
-    four = torch.zeros(1, 16, dtype=torch.long)
+def test_grids_of_another_shape_are_refused():
+    four = torch.zeros(1, 4, 4, dtype=torch.long)
     for changes, tie in (({}, "flattened board"), ({"use_abs_pos": True}, "use_abs_pos")):
         model = small_model(**changes)
         with pytest.raises(ValueError, match=f"are 4×4, .* 3×3 boards only.*{tie}.*rope_2d=true"):
-            model(model.initial_state(1, 4), four)
+            model(model.initial_state(1, (4, 4)), four)
     free = small_model(rope_2d=True)
-    with pytest.raises(ValueError, match="a state for boards of 9 cells, but boards of 16"):
+    with pytest.raises(ValueError, match=r"9 cells, but grids of 16.*initial_state"):
         free(free.initial_state(1), four)
-    with pytest.raises(ValueError, match="12 cells are not square"):
-        free(free.initial_state(1), four[:, :12])
+    with pytest.raises(ValueError, match=r"12 cells, but .* are 3×3.*batch, rows, columns"):
+        free(free.initial_state(1), four.flatten(1)[:, :12])
 
 
-@pytest.mark.parametrize("size", [2, 4, 5])
+def test_a_grid_turned_on_its_side_is_of_another_shape():
+    turned = random_tokens(1, (5, 3), codes=4)
+    tied = small_model(OBLONG)
+    with pytest.raises(ValueError, match=r"are 5×3, .* 3×5 boards only"):
+        tied(tied.initial_state(1), turned)
+    require_two_segments_of_the_reference(small_model(OBLONG, rope_2d=True), turned)
+
+
+def test_sizes_that_no_board_has_are_refused():
+    for size, limit in ((1, 2), (100, 64)):
+        with pytest.raises(ValueError, match=rf"board_size: .* {limit}, got {size}$"):
+            HRM(small_config(), size)
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (4, 4), (2, 6), (5, 3)], ids=str)
 @pytest.mark.parametrize(
     "changes", [{"rope_2d": True, "local_mixing": True}, {"use_rope": False, "modules": "H"}]
 )
-def test_boards_of_another_size_are_thought_about_as_the_reference_does(changes, size):
-    model = small_model(**changes)
-    tokens = torch.randint(0, 5, (2, size**2), generator=torch.Generator().manual_seed(1))
-    state = model.initial_state(2, size)
-    for _ in range(2):
-        state, logits = model(state, tokens)
-    weights = model.state_dict()
-    for board in range(2):
-        zH, zL = reference.initial(weights, model.config, size**2)
-        for _ in range(2):
-            zH, zL, expected = reference.segment(zH, zL, tokens[board], weights, model.config)
-        torch.testing.assert_close(logits[board], expected)
+def test_grids_of_another_shape_are_thought_about_as_the_reference_does(changes, shape):
+    require_two_segments_of_the_reference(small_model(**changes), random_tokens(2, shape))
 
 
 def test_weights_do_not_depend_on_the_board_size():
     own = small_model(rope_2d=True, local_mixing=True)
     other = HRM(own.config, 5).double()
     other.load_state_dict(own.state_dict())
-    tokens = torch.randint(0, 5, (2, 25), generator=torch.Generator().manual_seed(1))
+    tokens = random_tokens(2, (5, 5))
     _, expected = other(other.initial_state(2), tokens)
-    assert torch.equal(own(own.initial_state(2, 5), tokens)[1], expected)
+    assert torch.equal(own(own.initial_state(2, (5, 5)), tokens)[1], expected)
 
 
-def test_a_size_first_met_while_solving_can_be_trained_on():
+def test_a_shape_first_met_while_solving_can_be_trained_on():
     model = small_model(rope_2d=True)
-    tokens = torch.zeros(1, 49, dtype=torch.long)
+    tokens = torch.zeros(1, 7, 11, dtype=torch.long)
     with torch.inference_mode():
-        model(model.initial_state(1, 7), tokens)
-    model(model.initial_state(1, 7), tokens)[1].sum().backward()
+        model(model.initial_state(1, (7, 11)), tokens)
+    model(model.initial_state(1, (7, 11)), tokens)[1].sum().backward()
     assert model.head.weight.grad is not None
 
 
-def test_rotary_tables_of_any_size_turn_as_the_reference_does():
+def test_rotary_tables_of_any_shape_turn_as_the_reference_does():
     torch.manual_seed(0)
     for two_dimensional in (False, True):
-        rope = RotaryEmbedding(4, 8, two_dimensional)
-        for size in (4, 7):
-            x = torch.randn(size**2, 8)
-            expected = [reference.rotate(x[i], i, size, two_dimensional) for i in range(size**2)]
-            torch.testing.assert_close(rope(x[None, None])[0, 0], torch.stack(expected))
+        rope = RotaryEmbedding((4, 4), 8, two_dimensional)
+        for rows, columns in ((4, 4), (7, 7), (2, 8), (3, 5)):
+            x = torch.randn(rows * columns, 8)
+            expected = [
+                reference.rotate(cell, i, columns, two_dimensional) for i, cell in enumerate(x)
+            ]
+            found = rope(x[None, None], (rows, columns))[0, 0]
+            torch.testing.assert_close(found, torch.stack(expected))
 
 
 def test_every_parameter_is_documented_and_only_those():

@@ -1,15 +1,24 @@
+"""Model folders: what is written is read back, old formats too; what is damaged is named."""
+
 import json
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from hrm.config.schema import ModelConfig
+from hrm import ModelConfig
 from hrm.models import hub, tensors
 from hrm.models.hrm import HRM
-from hrm.tasks.boardpath.boards import VOCAB_SIZE
+from hrm.tasks.grid import Grid
 
 CONFIG = ModelConfig(d_model=8, head_cnt=2, H_block_cnt=1, use_abs_pos=True)
+
+
+GRID = '{"height": %d, "width": 4, "input_codes": 5, "answer_codes": 5}'
+
+
+def second_format(grid: str, task: str = "{}") -> str:
+    return f'{{"format_version": 2, "task": {task}, "grid": {grid}, "model": {{}}}}'
 
 
 @pytest.fixture
@@ -26,10 +35,35 @@ def folder(model, tmp_path):
 
 def test_round_trip(model, folder):
     loaded = HRM.from_pretrained(folder)
-    assert loaded.config == model.config and loaded.board_size == 4
-    assert not loaded.training
+    assert loaded.config == model.config and loaded.task == model.task
+    assert loaded.grid.shape == (4, 4) and not loaded.training
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, loaded.state_dict()[name])
+
+
+def test_a_model_of_any_grid_comes_back_with_its_grid_and_its_task(tmp_path):
+    grid, task = Grid(3, 5, input_codes=4, answer_codes=7), {"name": "mine.py:Mine", "colours": 3}
+    HRM(CONFIG, grid, task).save_pretrained(tmp_path)
+    loaded = HRM.from_pretrained(tmp_path)
+    assert (loaded.grid, loaded.task) == (grid, task)
+
+
+def test_a_folder_of_the_first_format_is_a_board_path_model(model, folder):
+    old = json.dumps({"format_version": 1, "board_size": 4, "model": CONFIG.model_dump()})
+    (folder / hub.CONFIG).write_text(old)
+    tensors.write(folder / hub.WEIGHTS, model.state_dict(), old)
+    loaded = HRM.from_pretrained(folder)
+    assert loaded.task["name"] == "boardpath" and loaded.task["board_size"] == 4
+    assert loaded.grid == model.grid
+    assert torch.equal(loaded.head.weight, model.head.weight)
+
+
+def test_reading_a_model_leaves_the_random_numbers_of_the_caller_alone(folder):
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    HRM.from_pretrained(folder)
+    assert torch.equal(torch.rand(3), expected)
 
 
 def test_a_run_folder_stands_for_its_best_checkpoint(model, tmp_path):
@@ -85,10 +119,20 @@ def test_an_own_card_is_kept(model, tmp_path):
         ('{"model": {}}', "expected the keys"),
         ('{"board_size": 4, "model": {"d_modell": 8}}', "d_modell: unknown key; perhaps"),
         ('{"board_size": 4, "model": {"d_model": "8"}}', "model.d_model"),
-        ('{"board_size": 100000, "model": {}}', "board_size"),
+        ('{"board_size": 100000, "model": {}}', "board_size: .*100000"),
         ('{"board_size": true, "model": {}}', "board_size"),
+        ('{"board_size": "4", "model": {}}', "board_size: expected a number, got '4'"),
         ('{"board_size": 4, "model": {"d_model": 9}}', "head_cnt"),
-        ('{"format_version": 2, "board_size": 4, "model": {}}', "format 2, but this version reads"),
+        ('{"format_version": 2, "board_size": 4, "model": {}}', "expected the keys task, grid"),
+        ('{"format_version": 3, "board_size": 4, "model": {}}', "format 3, but this version reads"),
+        (second_format("{}"), "expected the keys"),
+        (second_format("[4, 4, 5, 5]"), "expected the keys"),
+        (second_format('{"height": 4, "width": 4, "input_codes": 5}'), "expected the keys"),
+        (second_format(GRID % 1e9), "damaged"),
+        (second_format(GRID % 0), "damaged"),
+        (second_format(GRID % 4, task="7"), "expected the keys"),
+        (second_format(GRID % 4, task='"ab"'), "expected the keys"),
+        (second_format(GRID % 4, task="[]"), "expected the keys"),
     ],
 )
 def test_damaged_configs_are_named(folder, content, complaint):
@@ -122,13 +166,18 @@ def test_a_folder_is_no_model_before_its_weights_are_there(model, tmp_path, monk
         )
         with pytest.raises(OSError, match="full"):
             model.save_pretrained(tmp_path / "checkpoints" / "best")
-    model.save_pretrained(tmp_path / "checkpoints" / "last")
+    with pytest.raises(ValueError, match="no config"):
+        HRM.from_pretrained(tmp_path)
+    model.save_pretrained(tmp_path / "checkpoints" / "best")
     assert HRM.from_pretrained(tmp_path).parameter_cnt == model.parameter_cnt
 
 
-def test_a_run_without_a_best_checkpoint_yet_stands_for_its_last(model, tmp_path):
-    model.save_pretrained(tmp_path / "run" / "checkpoints" / "last")
-    assert hub.find_model(tmp_path / "run") == tmp_path / "run" / "checkpoints" / "last"
+def test_a_run_that_has_not_finished_an_epoch_is_not_taken_for_a_model(model, tmp_path):
+    last = tmp_path / "run" / "checkpoints" / "last"
+    model.save_pretrained(last)
+    with pytest.raises(ValueError, match=r"not finished an epoch.*checkpoints/last"):
+        hub.find_model(tmp_path / "run")
+    assert hub.find_model(last) == last
 
 
 def test_weights_of_another_model_are_refused(folder):
@@ -182,7 +231,3 @@ def test_an_unreachable_hub_is_one_line():
     with pytest.raises(ValueError, match="model someone/no-such-model: neither") as error:
         HRM.from_pretrained("someone/no-such-model")
     assert "\n" not in str(error.value)
-
-
-def test_weights_of_a_model_hold_the_vocabulary(model):
-    assert model.head.weight.shape == (VOCAB_SIZE, 8)

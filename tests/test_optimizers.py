@@ -4,9 +4,10 @@ import math
 
 import pytest
 import torch
-from test_training import tiny
+from helpers import tiny
 
 from hrm.models.hrm import HRM
+from hrm.runs import launch
 from hrm.training.optimizers import make_optimizers
 
 needs_muon = pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="PyTorch is too old")
@@ -63,7 +64,11 @@ def test_muon_steps_along_the_nearest_orthonormal_matrix_at_the_size_of_adamw():
         assert (inside - inside.diagonal().diag()).abs().max() < 0.05
 
 
-def test_muon_is_refused_before_anything_begins_where_pytorch_has_none(monkeypatch):
+def test_muon_is_refused_before_anything_begins_where_pytorch_has_none(monkeypatch, tmp_path):
     monkeypatch.delattr(torch.optim, "Muon", raising=False)
-    with pytest.raises(ValueError, match=r"train\.optimizer: PyTorch .* has no Muon; use adamw"):
-        tiny(train__optimizer="muon")
+    config, refusal = tiny(train__optimizer="muon"), r"train\.optimizer: .* has no Muon; use adamw"
+    with pytest.raises(ValueError, match=refusal):
+        launch.start(tmp_path / "run", config)
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(ValueError, match=refusal):
+        make_optimizers(config.train, HRM(config.model, 4))

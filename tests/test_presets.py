@@ -1,14 +1,15 @@
+"""Presets: what they are, and that each can be trained."""
+
 import pytest
 import torch
-from test_training import Silent
+from helpers import Silent, labelled, some_boards
 
-from hrm import distributed
-from hrm.config.presets import DEFAULT_MODEL, DEFAULT_PRESET, PRESETS
-from hrm.config.schema import RunConfig, load_config
-from hrm.data.dataset import generate, load_dataset
-from hrm.inference.evaluation import to_tokens
-from hrm.models.hub import bundled_models
-from hrm.tasks.boardpath.boards import label
+from hrm import RunConfig
+from hrm.config.load import load_config, validate
+from hrm.config.presets import RENAMED, preset, preset_names, purpose
+from hrm.data.load import load_dataset
+from hrm.models.hub import DEFAULT_MODEL, bundled_models
+from hrm.tasks import registry
 from hrm.training.trainer import Trainer
 
 SPECIFICATION = {
@@ -27,35 +28,54 @@ SPECIFICATION = {
 
 
 def test_the_default_is_the_specification_s():
-    found = PRESETS[DEFAULT_PRESET][1].model_dump()
+    config = preset("specification")
+    assert config == RunConfig()
+    found = config.model_dump()
     for section, values in SPECIFICATION.items():
         for key, value in values.items():
             assert found[section][key] == value, f"{section}.{key}"
 
 
 def test_the_ablation_base_is_the_specification_s():
-    config = PRESETS["boardpath-20x20"][1]
-    assert (config.task.board_size, config.task.train_count, config.task.val_count) == (
-        20, 2000, 500,
-    )  # fmt: skip
+    config = preset("specification-20x20")
+    task = config.task.model_dump()
+    assert (task["board_size"], task["train_count"], task["val_count"]) == (20, 2000, 500)
     assert (config.train.epoch_cnt, config.train.lr, config.train.batch_size) == (40, 3e-4, 64)
-    assert config.model == PRESETS[DEFAULT_PRESET][1].model
+    assert config.model == preset("specification").model
 
 
-@pytest.mark.parametrize("name", PRESETS)
-def test_every_preset_makes_a_step_and_survives_yaml(name, tmp_path):
-    config = PRESETS[name][1]
-    (tmp_path / "config.yaml").write_text(config.to_yaml())
-    assert load_config(RunConfig(), (str(tmp_path / "config.yaml"),)) == config
+def test_former_names_still_work_and_an_unknown_name_is_told_all():
+    assert set(RENAMED.values()) <= set(preset_names())
+    assert not RENAMED.keys() & set(preset_names())
+    for former, name in RENAMED.items():
+        assert preset(former) == preset(name)
+    with pytest.raises(ValueError, match=f"^preset demoo: unknown; .*{', '.join(preset_names())}"):
+        preset("demoo")
 
-    config = config.derive(train__batch_size=1, train__train_segment_cnt=1)
-    config = distributed.resolve(config)
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_has_a_purpose_is_valid_derives_and_is_read_back(name, tmp_path):
+    config = preset(name)
+    assert purpose(name)
+    assert config.task.name == registry.DEFAULT
+    assert validate(config.model_dump()) == config
+    (tmp_path / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
+    # A base that differs, so that nothing is read by default.
+    base = RunConfig().derive(task__seed=77, model__d_model=64, train__lr=0.123)
+    assert load_config(base, (str(tmp_path / "config.yaml"),)) == config
+    derived = config.derive(task__seed=5, train__lr=0.5)
+    assert (derived.task.seed, derived.train.lr) == (5, 0.5)
+    assert derived.derive(task__seed=config.task.seed, train__lr=config.train.lr) == config
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_makes_a_step(name, tmp_path):
+    config = preset(name).derive(train__batch_size=1, train__train_segment_cnt=1)
     dataset = load_dataset(config.derive(task__train_count=1, task__val_count=1).task)
     trainer = Trainer(config, dataset, tmp_path, Silent())
-    boards = generate(config.task.board_size, config.task.wall_prob, 1, 0)
-    tokens, targets = (to_tokens(b, torch.device("cpu")) for b in (boards, label(boards)))
+    batch = labelled(some_boards(config.task.shape[0], 1))
     before = trainer.model.head.weight.detach().clone()
-    assert trainer.train_batch(tokens, targets) > 0
+    assert trainer.train_batch(batch) > 0
     assert not torch.equal(trainer.model.head.weight, before)
 
 

@@ -1,26 +1,26 @@
+"""The measurement of finished runs by the protocol of the records."""
+
 import json
 import shutil
 
 import numpy as np
 import pytest
+from helpers import held_out_boards
+from runs_to_measure import TINY
+from views import eight_views
 
 from benchmarks.record import kind, measure, require_one_recipe, row
-from hrm import HRM, evaluate
-from hrm.config.presets import PRESETS
-from hrm.config.schema import RunConfig
-from hrm.data.dataset import content_hash, held_out, load_dataset
+from hrm import HRM, RunConfig, evaluate
+from hrm.data.hashing import content_hash
+from hrm.data.load import load_dataset
 from hrm.runs import folder as runs
 from hrm.runs import launch
-from hrm.tasks.boardpath.views import END_TRIES, symmetries, with_ends_moved
+from hrm.tasks.boardpath.boards import label
+from hrm.tasks.boardpath.views import END_TRIES, with_ends_moved
+from hrm.tasks.examples import Examples
+from hrm.tasks.settings import TaskSettings
+from hrm.training.metrics import METRICS, read_metrics
 
-TINY = PRESETS["debug"][1].derive(
-    task__board_size=4,
-    task__train_count=24,
-    task__val_count=8,
-    model__d_model=8,
-    train__epoch_cnt=2,
-    train__threads=1,
-)
 RECORD = RunConfig().derive(task__board_size=20, task__train_count=2000)
 
 
@@ -33,25 +33,25 @@ def finished(tmp_path_factory):
 
 def test_a_run_is_measured_on_held_out_boards(finished):
     found = measure(finished, 40)
-    boards = held_out(4, 0.3, 40)
+    boards = held_out_boards(4, 40)
     expected = evaluate(HRM.from_pretrained(finished), boards, [2, 8])
     assert (found.board_acc, found.solved) == (expected[2].board_acc, expected[2].solved)
     assert (found.acc4x, found.solved4x) == (expected[8].board_acc, expected[8].solved)
-    assert found.test_sha256 == content_hash(boards)
-    assert found.minutes == sum(r["seconds"] for r in runs.read_metrics(finished)) / 60 > 0
+    assert found.test_sha256 == content_hash(boards.inputs)
+    assert found.minutes == sum(r["seconds"] for r in read_metrics(finished)) / 60 > 0
     assert (found.seen_boards, found.leaked, found.epochs) == (32, 0, 2)
     seen = {b.tobytes() for b in all_seen(finished)}
-    turned = [any(v.tobytes() in seen for v in symmetries(board)) for board in boards]
+    turned = [any(v.tobytes() in seen for v in eight_views(board)) for board in boards.inputs]
     assert found.leaked_up_to_symmetry == sum(turned)
 
 
 def seen_by(run):
     dataset = load_dataset(runs.read_config(run).task)
-    return dataset.train.epoch(1, 0)[0], dataset.val
+    return dataset.train.epoch(1, 0), dataset.val
 
 
 def all_seen(run):
-    return np.concatenate(seen_by(run))
+    return np.concatenate([examples.inputs for examples in seen_by(run)])
 
 
 def test_the_boards_of_a_stream_are_seen_too(tmp_path):
@@ -67,10 +67,10 @@ def test_a_leak_refuses_the_measurement(finished, monkeypatch):
 
 def test_walls_that_a_run_has_seen_with_other_ends_are_a_leak(finished, tmp_path, monkeypatch):
     launch.start(tmp_path / "moved", TINY.derive(task__move_ends=1))
-    boards = seen_by(finished)[1]
+    boards = seen_by(finished)[1].inputs
     views = with_ends_moved(boards, np.arange(len(boards) * END_TRIES * 2, dtype=np.uint64))
     new = np.stack([v for v in views if not any((v == b).all() for b in all_seen(finished))])
-    monkeypatch.setattr("benchmarks.record.held_out", lambda *_: new)
+    monkeypatch.setattr("benchmarks.record.held_out", lambda *_: Examples(new, label(new)))
     assert measure(finished).test_boards == len(new) > 0
     with pytest.raises(ValueError, match="a test board has the walls of one that it has seen"):
         measure(tmp_path / "moved")
@@ -84,10 +84,21 @@ def test_what_is_no_finished_run_is_refused(finished, tmp_path):
     data.write_text(json.dumps(content))
     with pytest.raises(ValueError, match="not those that its config names"):
         measure(tmp_path / "run")
-    metrics = tmp_path / "run" / runs.METRICS
+    metrics = tmp_path / "run" / METRICS
     metrics.write_text(metrics.read_text().splitlines()[0] + "\n")
     with pytest.raises(ValueError, match=r"1 of 2 epochs are done; .*--resume"):
         measure(tmp_path / "run")
+
+
+def test_a_run_of_another_task_is_refused(finished, monkeypatch):
+    class Other(TaskSettings):
+        name: str = "other"
+        size: int = 4
+
+    config = TINY.model_copy(update={"task": Other()})
+    monkeypatch.setattr("benchmarks.record.runs.read_config", lambda _: config)
+    with pytest.raises(ValueError, match=r"tiny-0: is a run of task other; name runs of boardpath"):
+        measure(finished)
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,18 @@
+"""Studies as they are read: rows, axes, extensions, mistakes, and those that come with hrm."""
+
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from helpers import labelled, some_boards
 
-from hrm import distributed
-from hrm.config.schema import RunConfig
-from hrm.data.dataset import generate
-from hrm.inference.evaluation import to_tokens
+from hrm import RunConfig, TaskConfig, machine
 from hrm.models.hrm import HRM
-from hrm.models.operations import run_flops, training_flops
 from hrm.study.definition import Study, load_study
-from hrm.tasks.boardpath.boards import label
+from hrm.tasks import registry
+from hrm.training.cost import run_flops, training_flops
 from hrm.training.learner import Learner
 
 STUDIES = Path(__file__).parent.parent / "studies"
@@ -110,7 +110,7 @@ def test_an_extension_is_laid_over_what_it_extends(tmp_path):
     )
     assert [row.name for row in study.rows] == ["a", "c"]
     assert [row.control for row in study.rows] == [False, True]
-    assert study.title == "u" and study.rows[0].config.task.board_size == 4
+    assert study.title == "u" and study.rows[0].config.task.shape == (4, 4)
     assert study.rows[0].config.train.epoch_cnt == 1
     assert not study.hypotheses  # its pair needs row b
 
@@ -131,7 +131,7 @@ def test_an_extension_is_laid_over_what_it_extends(tmp_path):
         ("  b: {segments: 2", "  A: {segments: 2", "rows.A: two rows have this name"),
         ("segments: 2, depth: deep, train.lr: 1e-4", "segments: 1, depth: deep", "as a; drop"),
         ("rows:", "rows: {}\nignored:", "ignored: unknown key"),
-        ("base: debug", "base: debgu", "base: debgu: unknown preset; perhaps you meant debug"),
+        ("base: debug", "base: debgu", "base: debgu: unknown preset or task; perhaps you meant"),
         ("seeds: 2", "seeds: 0", "seeds"),
         ("seeds: 2", "seeds: [1, 1]", "names one twice"),
         ("[[b, a]]", "[[b, z]]", "comparisons.segments: z: unknown row"),
@@ -219,6 +219,7 @@ def test_paper_is_the_specification_s_protocol():
     study = load_study(STUDIES / "paper.yaml")
     for row in study.rows:
         task, model, train = row.config.task, row.config.model, row.config.train
+        assert isinstance(task, TaskConfig)
         assert (task.board_size, task.wall_prob) == (20, 0.3)
         assert (task.train_count, task.val_count) == (2000, 500)
         assert (train.epoch_cnt, train.lr, train.batch_size) == (40, 3e-4, 64)
@@ -229,7 +230,7 @@ def test_paper_is_the_specification_s_protocol():
 
 def parameter_cnt(config: RunConfig) -> int:
     with torch.device("meta"):
-        return HRM(config.model, config.task.board_size).parameter_cnt
+        return HRM(config.model, registry.make(config.task).grid).parameter_cnt
 
 
 def test_rows_match_in_parameters():
@@ -253,7 +254,8 @@ def test_controls_have_the_updates_or_the_operations_of_their_rivals(name):
 
     def operations(name):
         config = rows[name]
-        return updates(name) * sum(training_flops(config.model, config.task.board_size).values())
+        grid = registry.make(config.task).grid
+        return updates(name) * sum(training_flops(config.model, grid).values())
 
     pairs_of_equal_updates = [
         (f"{variant}-{segments}", f"{variant}-{control}")
@@ -324,9 +326,7 @@ def test_only_the_rows_that_are_kept_must_differ(tmp_path):
 def test_paper_s_rows_make_their_first_update(row):
     config = row.config.derive(task__board_size=5, train__batch_size=1, train__threads=1)
     model = HRM(config.model, 5)
-    boards = generate(5, 0.3, 1, 0)
-    tokens, targets = (to_tokens(b, torch.device("cpu")) for b in (boards, label(boards)))
     before = model.head.weight.detach().clone()
-    learner = Learner(distributed.resolve(config).train, model, update_cnt=1)
-    assert learner.learn(tokens, targets, 0) > 0
+    learner = Learner(machine.resolve(config).train, model, update_cnt=1)
+    assert learner.learn(labelled(some_boards(5, 1)), 0) > 0
     assert not torch.equal(model.head.weight, before)

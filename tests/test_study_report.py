@@ -1,3 +1,5 @@
+"""Reports and plans of studies: tables, plots, one page, and what is asked for in vain."""
+
 import csv
 import json
 import re
@@ -6,18 +8,20 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from helpers import board_path
 from PIL import Image
 from test_study_run import STUDY, Here, study_of
 
 from hrm import cli
-from hrm.config.presets import PRESETS
+from hrm.config.presets import preset
 from hrm.errors import WorkFailed
-from hrm.models.operations import forward_flops, run_flops
+from hrm.models.operations import forward_flops
 from hrm.study.definition import Row
 from hrm.study.plan import plan_row
 from hrm.study.report import write_report
 from hrm.study.results import read_results
 from hrm.study.runner import run_study
+from hrm.training.cost import run_flops
 
 ASKED = (
     STUDY.replace("seeds: 1", "seeds: 2")
@@ -111,6 +115,47 @@ def test_the_report_of_an_unfinished_study(folder, report):
     assert ("1 more", "last5") in verdicts and verdicts["2 apart", "best"] == "undecided"
 
 
+def test_numbers_of_results_with_other_names_stand_under_their_own(folder, tmp_path):
+    study = study_of(folder, ASKED)
+    results = read_results(folder / "results/s", study)
+    first, second, third = (results[name] for name in ("long-seed0", "one-seed0", "two-seed0"))
+    first["epochs"] = [{k: v for k, v in row.items() if k != "lr"} for row in first["epochs"]]
+    second["epochs"] = [dict(reversed(row.items())) for row in second["epochs"]]
+    third["epochs"] = [{"early": 7.5, **row} for row in third["epochs"]]
+    second["test"] = dict(reversed(second["test"].items()))
+    third["test"]["late"] = [float(n) for n in range(len(third["test"]["solved"]))]
+    write_report(study, results, tmp_path)
+
+    def expected(name: str) -> dict[tuple, dict[str, float]]:
+        kept = {}
+        for result in results.values():
+            if "failed" in result:
+                continue
+            curves = result["test"]
+            count = len(curves["solved"])
+            rows = {
+                "epochs": {row["epoch"]: row for row in result["epochs"]},
+                "refinement": {n + 1: {k: v[n] for k, v in curves.items()} for n in range(count)},
+            }
+            kept |= {(result["row"], str(result["seed"]), n): row for n, row in rows[name].items()}
+        return kept
+
+    for name, number in (("epochs", "epoch"), ("refinement", "segments")):
+        wanted = expected(name)
+        found = numbers(tmp_path, name)
+        assert len(found) == len(wanted)
+        for row in found:
+            own = wanted[row["row"], row["seed"], int(row[number])]
+            cells = {k: v for k, v in row.items() if k not in ("row", "seed", "segments")}
+            assert {k: float(v) for k, v in cells.items() if v} == own
+
+
+def test_every_line_of_numbers_has_a_cell_for_each_title(report):
+    for file in report.glob("*.csv"):
+        with open(file, newline="") as lines:
+            assert len({len(line) for line in csv.reader(lines)}) == 1, file.name
+
+
 class Page(HTMLParser):
     """Collects what is open, what was seen, and every address."""
 
@@ -148,13 +193,13 @@ def test_the_same_results_make_the_same_report(folder, report, run, tmp_path):
 def test_without_matplotlib_a_report_says_what_to_install(folder, run, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     code, _, err = run("report", folder / "s.yaml")
-    assert code == 2 and err.count("\n") == 1 and "pip install 'hrm-lab[study]'" in err
+    assert code == 2 and err.count("\n") == 1 and "pip install -e '.[study]'" in err
 
 
 def test_without_ray_the_executor_says_what_to_install(folder, run, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     code, _, err = run("run", folder / "s.yaml", "--executor", "ray")
-    assert code == 2 and err.count("\n") == 1 and "pip install 'hrm-lab[cluster]'" in err
+    assert code == 2 and err.count("\n") == 1 and "pip install -e '.[cluster]'" in err
 
 
 def test_the_plan_counts_runs_parameters_and_operations(folder, run):
@@ -171,15 +216,16 @@ def test_the_plan_counts_runs_parameters_and_operations(folder, run):
 
 
 def test_the_plan_of_boards_of_several_sizes_and_of_a_curriculum():
-    config = PRESETS["debug"][1].derive(
+    config = preset("debug").derive(
         task__board_size=8, task__board_sizes=[4, 8], task__val_count=30, train__epoch_cnt=3
     )
-    segment = [sum(forward_flops(config.model, size).values()) for size in (4, 8)]
-    mixed = plan_row(Row("mixed", {}, False, config), threads=1)
+    grids = [board_path(size).grid for size in (4, 8)]
+    segment = [sum(forward_flops(config.model, grid).values()) for grid in grids]
+    mixed = plan_row(Row("mixed", {}, False, config), threads=1, test_count=20).cost
     assert mixed.validation == 3 * 4 * config.model.infer_segment_cnt * 15 * sum(segment)
     assert mixed.training == run_flops(config) and mixed.seconds > 0
     curriculum = config.derive(train__depth_curriculum=True)
-    planned = plan_row(Row("curriculum", {}, False, curriculum), threads=1)
+    planned = plan_row(Row("curriculum", {}, False, curriculum), threads=1, test_count=20).cost
     assert planned.validation == mixed.validation and planned.training < mixed.training
 
 

@@ -1,3 +1,5 @@
+"""Studies as they are run: results, failures, going on after any stop."""
+
 import json
 import os
 import signal
@@ -7,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import board_path, held_out_boards
 
-from hrm.data.dataset import held_out, load_dataset
+from hrm.data.load import load_dataset
 from hrm.errors import WorkFailed
 from hrm.inference.evaluation import evaluate
 from hrm.models.hrm import HRM
@@ -101,7 +104,7 @@ def test_every_run_leaves_its_figures(done):
         lines = (folder / "metrics.jsonl").read_text().splitlines()
         assert result["epochs"] == [json.loads(line) for line in lines]
         assert result["summary"] == summarise(result["epochs"])
-        update = sum(training_flops(run.config.model, 4, batch_size=16).values())
+        update = sum(training_flops(run.config.model, board_path(4).grid, batch_size=16).values())
         updates = 6 * 6 * run.config.train.train_segment_cnt  # epochs of six batches
         assert result["operations"]["update"] == update
         assert result["operations"]["training"] == update * updates
@@ -121,8 +124,8 @@ def test_the_best_epoch_s_model_is_measured_board_by_board(done):
             key = "acc4x" if suffix else "board_acc"
             assert exact.count("1") / 24 == pytest.approx(best[key])
             assert good.count("1") / 24 == pytest.approx(best[f"solved{suffix}"])
-        found = evaluate(model, held_out(4, 0.3, 40), range(1, 17))
-        for key in ("cell_acc", "board_acc", "solved"):
+        found = evaluate(model, held_out_boards(4, 40), range(1, 17))
+        for key in ("cell_acc", "open_acc", "board_acc", "solved"):
             expected = [getattr(metrics, key) for metrics in found.values()]
             assert np.allclose(result["test"][key], expected, atol=1e-9)
 

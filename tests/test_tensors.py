@@ -1,3 +1,5 @@
+"""Named tensors in a file: read back bit for bit, and every damage is noticed."""
+
 import json
 
 import pytest
@@ -137,7 +139,21 @@ def test_a_well_formed_header_that_lies_is_noticed(small_file, change):
         tensors.read(path)
 
 
-@pytest.mark.parametrize("metadata", [None, {"format": "pt"}, {"text": "theirs", "sha256": "0"}])
+HASH = "0" * 64
+FOREIGN = [
+    None,
+    {"format": "pt"},
+    {"text": "theirs", "sha256": "0"},
+    {"modelspec.hash": json.dumps({"sha256": HASH})},
+    {"hashes": json.dumps({"sha256": HASH, "text": "t", "blake3": HASH})},
+    {"parts": json.dumps([{"sha256": HASH, "text": "t"}])},
+    {"note": json.dumps({"sha256": "of nothing", "text": "t"})},
+    {"note": 'see "sha256" in the card'},
+    {"note": "[" * 100_000 + '"sha256"'},
+]
+
+
+@pytest.mark.parametrize("metadata", FOREIGN)
 def test_files_of_other_writers_are_read_without_a_checksum(tmp_path, metadata):
     path = tmp_path / "theirs.safetensors"
     named = {"w": torch.arange(6.0).view(2, 3), "n": torch.tensor(3)}

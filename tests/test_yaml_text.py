@@ -1,8 +1,12 @@
+"""YAML as people mean it, and nothing that builds objects or grows without end."""
+
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hrm.config.yaml_text import parse_yaml, to_yaml
+
+pytestmark = pytest.mark.filterwarnings("error")
 
 FEW = settings(deadline=None, max_examples=200, derandomize=True)
 TOKENS = [
@@ -55,6 +59,23 @@ def test_what_only_looks_like_an_exponent_is_text(text):
     assert parse_yaml(text, "mine") == text
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("010", 10), ("-007", -7), ("09", 9), ("0o10", 8), ("0x10", 16), ("1_000", 1000), ("+3", 3)],
+)
+def test_whole_numbers_are_those_of_yaml_1_2(text, expected):
+    assert parse_yaml(text, "mine") == expected
+    assert parse_yaml(f"%YAML 1.1\n---\n{text}", "mine") == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["1:30", "1:30.5", "190:20:30", "12:00", "on", "off", "yes", "No", "y"]
+)
+def test_times_and_words_for_yes_are_text(text):
+    assert parse_yaml(text, "mine") == text
+    assert parse_yaml(f"a: {text}\n{text}: [{text}]", "mine") == {"a": text, text: [text]}
+
+
 @pytest.mark.parametrize("text", ["'1e3'", '"1e3"', "!!str 1e3"])
 def test_a_quoted_exponent_is_text(text):
     assert parse_yaml(text, "mine") == "1e3"
@@ -82,7 +103,10 @@ def test_a_document_is_plain_values():
         ("a\n---\nb", "mine: line 2"),
         ("a: \x00", "mine: not YAML"),
         ("<<: {a: 1}", "mine: line 1"),
-        ("[a]: 1\n", "mine: line 1"),
+        ("[a]: 1\n", "mine: line 1, column 1: a list cannot be a key"),
+        ("{a: 1}: 1\n", "mine: line 1"),
+        ("a: 1\n<<: {a: 2}", "mine: line 2, column 1"),
+        ("a: &x 1\nb: &x 2\nc: *x", "mine: line 3, column 4: aliases"),
         ("2001-99-99", "mine: not YAML"),
     ],
 )
@@ -123,6 +147,43 @@ def test_bottomless_nesting_is_refused(text):
 @given(st.one_of(st.text(), st.lists(st.sampled_from(TOKENS), max_size=15).map("".join)))
 def test_any_text_is_a_value_or_a_value_error(text):
     value_or_error(text)
+
+
+LOOKS = ["010", "1:30", "on", "1e3", ".5e1", "0o7", "~", "", "<<", "=", "*x", "2001-01-01"]
+SCALARS = [st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text()]
+PLAIN = st.recursive(
+    st.one_of(*SCALARS, st.sampled_from(LOOKS)),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text(), below, max_size=3),
+    max_leaves=8,
+)
+
+
+@FEW
+@given(PLAIN)
+@example({"a\x85b": ["\x85", "\u2028", "\ufeff", "a\n b", " \n", "\t", "\x00"]})
+def test_what_is_written_is_read_back(value):
+    found = parse_yaml(to_yaml(value), "mine")
+    assert found == value
+    assert type(found) is type(value) or isinstance(value, float)
+
+
+def test_the_same_list_twice_is_written_twice():
+    same = [1, 2]
+    assert parse_yaml(to_yaml({"a": same, "b": same}), "mine") == {"a": same, "b": same}
+
+
+def test_the_config_of_an_old_run_reads_as_before():
+    text = (
+        "task:\n  board_size: 10\n  train_boards: '010'\n  val_boards: 'on'\n  stream: true\n"
+        "  board_sizes:\n  - 8\n  - 10\nmodel:\n  expansion: 4.0\n  L_block_cnt: null\n"
+        'train:\n  lr: 0.0003\n  weight_decay: 1e-05\n  init_from: "caf\\xE9 1e3"\n'
+    )
+    task = {"board_size": 10, "train_boards": "010", "val_boards": "on", "stream": True}
+    assert parse_yaml(text, "mine") == {
+        "task": {**task, "board_sizes": [8, 10]},
+        "model": {"expansion": 4.0, "L_block_cnt": None},
+        "train": {"lr": 3e-4, "weight_decay": 1e-5, "init_from": "café 1e3"},
+    }
 
 
 @pytest.mark.parametrize("tag", TAGS + MORE_TAGS)

@@ -1,64 +1,154 @@
-"""`hrm data`: make boards, and check that two sets do not leak into one another."""
+"""`hrm data`: generate puzzles, compare sets of puzzles, try out tasks, export data sets."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from hrm.commands.options import wall_prob_option
+from hrm.commands.options import (
+    TAKES_TASK_KEYS,
+    Shapes,
+    of_size,
+    task_keys_argument,
+    with_task_keys,
+)
 from hrm.errors import WorkFailed
+
+if TYPE_CHECKING:
+    from hrm.tasks.grid import Shape
+    from hrm.tasks.task import Task
+
+_SEED = click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True,
+                     help="Names the puzzles; 2147483647 are the held-out ones.")  # fmt: skip
+_SIZE = click.option("--size", type=Shapes(), help="Cells on a side [default: the task's].")
 
 
 @click.group()
 def data() -> None:
-    """Generate boards; check two sets for leaks."""
+    """Generate puzzles, check sets for leaks and tasks for mistakes, export data sets."""
 
 
-@data.command()
-@click.option(
-    "--size", type=click.IntRange(2, 64), default=10, show_default=True, help="Cells on a side."
-)
-@wall_prob_option
+@data.command(context_settings=TAKES_TASK_KEYS)
+@_SIZE
 @click.option("--count", type=click.IntRange(1, 1_000_000), default=1, show_default=True,
-              help="How many different boards.")  # fmt: skip
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True,
-              help="Names the boards; 2147483647 are the held-out ones.")  # fmt: skip
+              help="How many different puzzles.")  # fmt: skip
+@_SEED
 @click.option("--out", type=click.Path(path_type=Path), help="File [default: standard output].")
-def generate(size: int, wall_prob: float, count: int, seed: int, out: Path | None) -> None:
-    """Random solvable boards as text, the same for the same arguments on every machine.
+@task_keys_argument
+def generate(
+    size: "Shape | None", count: int, seed: int, out: Path | None, task_words: tuple[str, ...]
+) -> None:
+    """Random puzzles as text, the same for the same arguments on every machine.
 
-    With task.seed=SEED, a run's training and validation boards are the first of these.
+    \b
+    hrm data generate --size 20 --wall-prob 0.2 --count 5
+    hrm data generate sudoku --count 100 --seed 3 --out sudokus.txt
+    hrm data generate my_puzzle.py:LightsOut
+
+    The first word is the task, by default board paths. Any of its keys is an option. A run with
+    task.seed=SEED trains and validates on the first of these puzzles that are not held out.
     """
-    from hrm.data import dataset as boards_data
+    from hrm.data.hashing import content_hash
+    from hrm.data.source import generate as draw
     from hrm.files import write_atomic
-    from hrm.tasks.boardpath.text import format_boards
 
-    boards = boards_data.generate(size, wall_prob, count, seed)
+    task = _task(task_words, size)
+    puzzles = draw(task, count, seed)
     if out is None:
-        click.echo(format_boards(boards), nl=False)
+        click.echo(task.format_all(puzzles), nl=False)
     else:
-        write_atomic(out, format_boards(boards))
-    click.echo(f"{count} boards, sha256 {boards_data.content_hash(boards)}", err=True)
+        write_atomic(out, task.format_all(puzzles))
+    click.echo(f"{count} boards, sha256 {content_hash(puzzles)}", err=True)
 
 
 @data.command()
-@click.argument("first", metavar="A")
-@click.argument("second", metavar="B")
-def check(first: str, second: str) -> None:
-    """Compare two board files: repeats, hashes, and boards in both (a leak).
+@click.argument("names", nargs=-1, required=True, metavar="A B | TASK")
+@click.option("--task", "task_name", metavar="TASK", help="Of the files [default: board paths].")
+def check(names: tuple[str, ...], task_name: str | None) -> None:
+    """Compare two puzzle files: repeats, hashes, puzzles in both (a leak). Or try out a task.
 
-    Exit code 1 if they share a board.
+    \b
+    hrm data check train.txt val.txt
+    hrm data check my_puzzle.py:LightsOut
+
+    To try out a task, puzzles are drawn. They must be the same each time, the task's answers must
+    pass its own check, its symmetries must give puzzles of the same kind, and its text must be read
+    back unchanged.
+
+    Exit code 1 if the files share a puzzle, or if the task is not as it declares.
     """
-    from hrm.data.dataset import check_leak, content_hash, stack_boards
-    from hrm.tasks.boardpath.text import read_boards
+    if len(names) == 1:
+        _check_task(names[0])
+    elif len(names) == 2:
+        _check_files(names, _task((task_name,) if task_name else (), None))
+    else:
+        raise click.UsageError("give two files, or one task")
 
-    sets = [stack_boards(read_boards(file), file) for file in (first, second)]
-    report = check_leak(*sets)
-    for file, boards, repeats in zip((first, second), sets, report.repeats, strict=True):
+
+@data.command(context_settings=TAKES_TASK_KEYS)
+@click.option("--layout", type=click.Choice(["folder"]), default="folder", show_default=True,
+              help="Arrays as the published HRM and TRM read them.")  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
+@click.option("--train-count", type=click.IntRange(1, 1_000_000), default=1000, show_default=True)
+@click.option("--test-count", type=click.IntRange(1, 1_000_000), default=1000, show_default=True)
+@_SIZE
+@_SEED
+@task_keys_argument
+def export(
+    layout: str,
+    out: Path,
+    train_count: int,
+    test_count: int,
+    size: "Shape | None",
+    seed: int,
+    task_words: tuple[str, ...],
+) -> None:
+    """Write a task's puzzles and answers as a data set for other programs.
+
+    \b
+    hrm data export sudoku --train-count 1000 --out sudoku-1k
+    hrm train folder task.path=sudoku-1k
+
+    The training puzzles are those of `hrm data generate` with this seed, the test puzzles those
+    that this library holds out; none is in both.
+    """
+    from hrm.data.export import write_folder
+
+    for line in write_folder(out, _task(task_words, size), train_count, test_count, seed):
+        click.echo(line)
+
+
+def _task(words: tuple[str, ...], size: "Shape | None") -> "Task":
+    """The task that the first word names, with the keys that follow."""
+    from hrm.tasks import registry
+
+    name = words[0] if words and "=" not in words[0] and not words[0].startswith("--") else None
+    task = registry.make(registry.read_settings({"name": name or registry.DEFAULT}))
+    task = with_task_keys(task, words[1:] if name else words)
+    return of_size(task, size) if size else task
+
+
+def _check_task(name: str) -> None:
+    from hrm.data.trial import try_out
+
+    failed = 0
+    for finding in try_out(_task((name,), None)):
+        click.echo(f"{'ok  ' if finding.good else 'BAD '} {finding.words}")
+        failed += not finding.good
+    if failed:
+        raise WorkFailed(f"{name}: {failed} check{'s' * (failed != 1)} failed")
+
+
+def _check_files(files: tuple[str, ...], task: "Task") -> None:
+    from hrm.data.hashing import check_leak, content_hash
+    from hrm.data.source import stack_puzzles
+
+    sets: list[Any] = [stack_puzzles(task, task.read(file), file) for file in files]
+    report = check_leak(task, *sets)
+    for file, puzzles, repeats in zip(files, sets, report.repeats, strict=True):
         click.echo(
-            f"{file}: {len(boards)} boards, {repeats} repeats, sha256 {content_hash(boards)}"
+            f"{file}: {len(puzzles)} boards, {repeats} repeats, sha256 {content_hash(puzzles)}"
         )
-    click.echo(
-        f"in both: {report.shared} (up to rotation or reflection: {report.shared_up_to_symmetry})"
-    )
+    click.echo(f"in both: {report.shared} (up to symmetry: {report.shared_up_to_symmetry})")
     if report.shared:
         raise WorkFailed(f"{report.shared} boards are in both sets")

@@ -1,4 +1,4 @@
-"""`hrm evaluate`: accuracy by segment count, on boards of one size or many; what thinking buys."""
+"""`hrm evaluate`: accuracy by segment count and size, and what each way of thinking gains."""
 
 import json
 from pathlib import Path
@@ -6,204 +6,229 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hrm.commands.options import model_option, refuse_with_boards, wall_prob_option
+from hrm.commands.options import (
+    TAKES_TASK_KEYS,
+    Shapes,
+    boards_option,
+    device_option,
+    find_task,
+    model_option,
+    of_size,
+    refuse_with_boards,
+    require_ending,
+    size_name,
+    task_keys_argument,
+    task_option,
+    with_task_keys,
+)
 
 if TYPE_CHECKING:
+    from hrm.inference.curve import Outcome
     from hrm.inference.evaluation import Scores
-    from hrm.inference.tradeoff import Outcome
     from hrm.models.hrm import HRM
-    from hrm.tasks.boardpath.boards import Boards
+    from hrm.tasks.examples import Examples
+    from hrm.tasks.grid import Shape
+    from hrm.tasks.task import Task
+
+Sets = dict["Shape", "Examples"]
+Found = dict["Shape", dict[int, "Scores"]]
 
 
-class _Numbers(click.ParamType):
-    """A list such as 2,8."""
+class _Counts(click.ParamType):
+    """Segment counts such as 2,8."""
 
-    def __init__(self, name: str, what: str, least: int, most: int):
-        self.name, self.what, self.least, self.most = name, what, least, most
+    name = "2,8"
 
-    def convert(self, value, param, ctx):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """A sorted list of numbers."""
         if isinstance(value, list):
             return value
         try:
             numbers = [int(part) for part in value.split(",")]
         except ValueError:
             self.fail(f"{value!r} is not a list of numbers such as {self.name}", param, ctx)
-        if not all(self.least <= number <= self.most for number in numbers):
-            self.fail(f"{value!r}: {self.what} are from {self.least} to {self.most}", param, ctx)
+        if not all(1 <= number <= 10_000 for number in numbers):
+            self.fail(f"{value!r}: segment counts are from 1 to 10000", param, ctx)
         return sorted(set(numbers))
 
 
-@click.command()
+@click.command(context_settings=TAKES_TASK_KEYS)
 @model_option
-@click.option("--boards", metavar="FILE", help="Boards as text; - reads standard input.")
-@click.option(
-    "--segments",
-    type=_Numbers("2,8", "segment counts", 1, 10_000),
-    help="Segment counts [default: the model's, ×4].",
-)
-@click.option(
-    "--size",
-    "sizes",
-    type=_Numbers("10,14,20", "sizes", 2, 64),
-    help="Held-out boards: cells on a side, one size or many [default: the model's].",
-)
+@boards_option
+@task_option
+@click.option("--segments", type=_Counts(), help="Segment counts [default: the model's, ×4].")
+@click.option("--size", "shapes", type=Shapes(many=True),
+              help="Held-out puzzles: one size or many [default: the model's].")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--count", type=click.IntRange(1), default=1000, show_default=True,
-              help="Held-out boards of each size, if no file is given.")  # fmt: skip
-@wall_prob_option
+              help="Held-out puzzles of each size, if no file is given.")  # fmt: skip
 @click.option("--plot", type=click.Path(path_type=Path),
-              help="Draw accuracy against size and path length, as PNG.")  # fmt: skip
+              help="Draw accuracy against size and difficulty (PNG, PDF or SVG).")  # fmt: skip
 @click.option("--curve", type=click.Path(path_type=Path),
-              help="Try all ways of thinking instead; draw what each buys, as PNG.")  # fmt: skip
+              help="Compare ways of thinking; draw what each gains (PNG, PDF, SVG).")  # fmt: skip
+@device_option
+@task_keys_argument
 def evaluate(
     model: str,
     boards: str | None,
+    task_name: str | None,
     segments: list[int] | None,
-    sizes: list[int] | None,
+    shapes: "list[Shape] | None",
     as_json: bool,
     count: int,
-    wall_prob: float,
     plot: Path | None,
     curve: Path | None,
+    device: str,
+    task_words: tuple[str, ...],
 ) -> None:
-    """Measure a model: on boards of a file, or on held-out boards that no run trains on.
+    """Measure a model: on puzzles of a file, or on held-out puzzles that no run trains on.
 
     \b
     hrm evaluate --segments 1,4,16
     hrm evaluate --size 10,20,40 --count 100 --plot sizes.png
     hrm evaluate --curve thinking.png
 
-    cell_acc counts cells that equal the label, board_acc boards that do altogether, and solved
-    boards answered by a shortest path, be it the label's or another.
+    cell_acc: cells that equal the label. open_acc: the same, of the cells that are to be filled in.
+    board_acc: puzzles of which every cell equals the label. solved: puzzles with a right answer,
+    the label or another one. --plot and --curve need Matplotlib.
+
+    Any key of the task is an option here, such as --wall-prob 0.2.
     """
-    from hrm.models.hrm import HRM
+    from hrm.inference.models import load_model
     from hrm.rendering.plots import require_matplotlib
 
     if curve and (segments or plot):
         raise ValueError(
-            "--curve: tries segment counts of its own; leave out --segments and --plot"
+            "--curve: chooses the segment counts itself; leave out --segments and --plot"
         )
-    refuse_with_boards(boards, "sizes", "count", "wall_prob")
+    refuse_with_boards(boards, task_words, "shapes", "count")
+    require_ending("--plot", plot, ".png", ".pdf", ".svg")
+    require_ending("--curve", curve, ".png", ".pdf", ".svg")
     if plot or curve:
         require_matplotlib()
-    network = HRM.from_pretrained(model)
-    sets = _boards(boards, sizes or [network.board_size], wall_prob, count)
-    for size in sets:
-        network.require_size(size)
+    network = load_model(model, device)
+    task = with_task_keys(find_task(model, network, task_name), task_words)
+    sets = _sets(task, boards, shapes or [task.shape], count)
+    for shape in sets:
+        network.require_shape(shape)
+    title = f"{Path(model).name}, {_described(sets)}"
     if curve:
-        _print_ways(network, sets, as_json, curve, f"{Path(model).name}, {_described(sets)}")
+        _print_ways(network, task, sets, as_json, curve, title)
         return
     short = network.config.infer_segment_cnt
-    scores = _scores(network, sets, segments or [short, 4 * short], quiet=as_json)
+    found = _scores(network, task, sets, segments or [short, 4 * short], quiet=as_json)
     if plot:
-        _plot_sizes(plot, sets, scores, f"{Path(model).name} ({_described(sets)})")
-    rows = {size: {str(n): s.as_dict() for n, s in found.items()} for size, found in scores.items()}
+        _plot_sizes(plot, task, sets, found, title)
+    rows = {shape: {str(n): s.as_dict() for n, s in f.items()} for shape, f in found.items()}
     if as_json:
         click.echo(json.dumps(_as_json(sets, rows)))
     else:
+        click.echo(f"Model: {model}")
         _print_table(sets, rows)
 
 
-def _boards(
-    file: str | None, sizes: list[int], wall_prob: float, count: int
-) -> dict[int, "Boards"]:
-    """The boards to measure on, by size."""
-    import numpy as np
-
-    from hrm.data.dataset import held_out, require_paths
-    from hrm.tasks.boardpath.text import read_boards
+def _sets(task: "Task", file: str | None, shapes: "list[Shape]", count: int) -> Sets:
+    """The puzzles to measure on, by shape."""
+    from hrm.data.source import group_by_shape, held_out
 
     if file is None:
-        return {size: held_out(size, wall_prob, count) for size in sizes}
-    boards = read_boards(file)
-    for number, board in enumerate(boards, start=1):
-        require_paths(board[None], file, number)
-    found = sorted({len(board) for board in boards})
-    return {size: np.stack([b for b in boards if len(b) == size]) for size in found}
+        return {shape: held_out(of_size(task, shape), count) for shape in shapes}
+    return group_by_shape(task, task.read(file), file)
 
 
-def _scores(
-    network: "HRM", sets: dict[int, "Boards"], segments: list[int], quiet: bool
-) -> dict[int, dict[int, "Scores"]]:
+def _scores(network: "HRM", task: "Task", sets: Sets, segments: list[int], quiet: bool) -> Found:
     from rich.progress import Progress
 
-    from hrm.inference.evaluation import score_boards
+    from hrm.inference.evaluation import joined, score
 
     scores = {}
     with Progress(transient=True, disable=quiet) as progress:
-        for size, boards in sets.items():
-            task = progress.add_task(f"{len(boards)} boards, {size}×{size}", total=len(boards))
-            scores[size] = score_boards(
-                network,
-                boards,
-                segments,
-                on_batch=lambda done, task=task: progress.advance(task, done),
-            )
+        for shape, examples in sets.items():
+            bar = progress.add_task(_described({shape: examples}), total=len(examples))
+            batches = []
+            for batch in score(network, task, examples, segments):
+                batches.append(batch)
+                progress.advance(bar, len(batch[segments[0]].exact))
+            scores[shape] = joined(batches)
     return scores
 
 
-def _as_json(sets: dict[int, "Boards"], rows: dict[int, dict[str, Any]]) -> dict[str, Any]:
-    """One object; of several sizes, `sizes` holds what `segments` is of one."""
+def _as_json(sets: Sets, rows: "dict[Shape, dict[str, Any]]") -> dict[str, Any]:
+    """One object. With several sizes, `sizes` takes the place of `segments`."""
     total = sum(map(len, sets.values()))
     if len(rows) == 1:
         return {"boards": total, "segments": next(iter(rows.values()))}
-    parts = {str(size): {"boards": len(sets[size]), "segments": row} for size, row in rows.items()}
-    return {"boards": total, "sizes": parts}
+    sizes = {
+        size_name(shape): {"boards": len(sets[shape]), "segments": r} for shape, r in rows.items()
+    }
+    return {"boards": total, "sizes": sizes}
 
 
-def _described(sets: dict[int, "Boards"]) -> str:
-    counts = {len(boards) for boards in sets.values()}
+def _described(sets: Sets) -> str:
+    from hrm.tasks.grid import shape_words
+
+    counts = {len(examples) for examples in sets.values()}
     if len(sets) > 1 and len(counts) == 1:
         return f"{counts.pop():,} boards of each size"
-    return ", ".join(f"{len(boards):,} boards of {size}×{size}" for size, boards in sets.items())
+    return ", ".join(f"{len(found):,} boards of {shape_words(s)}" for s, found in sets.items())
 
 
-def _print_table(sets: dict[int, "Boards"], rows: dict[int, dict[str, dict[str, float]]]) -> None:
-    titles = ["size"] * (len(rows) > 1) + ["segments", "cell acc", "board acc", "solved"]
+def _print_table(sets: Sets, rows: "dict[Shape, dict[str, dict[str, float]]]") -> None:
+    from hrm.tasks.grid import shape_words
+
+    titles = ["size"] * (len(rows) > 1) + [
+        "segments",
+        "cell acc",
+        "open acc",
+        "board acc",
+        "solved",
+    ]
     lines = [
-        [f"{size}×{size}"] * (len(rows) > 1) + [n, *(f"{value:.4f}" for value in row.values())]
-        for size, found in rows.items()
+        [shape_words(shape)] * (len(rows) > 1) + [n, *(f"{value:.4f}" for value in row.values())]
+        for shape, found in rows.items()
         for n, row in found.items()
     ]
     _show(f"{sum(map(len, sets.values())):,} boards", titles, lines)
 
 
-def _plot_sizes(
-    path: Path, sets: dict[int, "Boards"], scores: dict[int, dict[int, "Scores"]], title: str
-) -> None:
+def _plot_sizes(path: Path, task: "Task", sets: Sets, found: Found, title: str) -> None:
     from hrm.rendering.plots import save_sizes
-    from hrm.tasks.boardpath.boards import shortest_lengths
 
-    lengths = {size: shortest_lengths(boards) for size, boards in sets.items()}
-    save_sizes(path, scores, lengths, title)
+    difficulties = {
+        shape: task.of_shape(shape).difficulty(examples.inputs)
+        for shape, examples in (sets.items() if task.difficulty_words else ())
+    }
+    solved = {shape: {n: s.solved for n, s in scores.items()} for shape, scores in found.items()}
+    save_sizes(path, solved, difficulties, task.difficulty_words, title)
     click.echo(f"Plot: {path}", err=True)
 
 
 def _print_ways(
-    network: "HRM", sets: dict[int, "Boards"], as_json: bool, curve: Path, title: str
+    network: "HRM", task: "Task", sets: Sets, as_json: bool, curve: Path, title: str
 ) -> None:
     from dataclasses import asdict
 
     from rich.progress import Progress
 
-    from hrm.inference.tradeoff import compare, ways
+    from hrm.inference.curve import compare, ways
     from hrm.rendering.plots import save_tradeoff
 
     if len(sets) > 1:
-        raise ValueError("--curve: is of boards of one size; name one with --size")
-    (boards,) = sets.values()
-    names = ways(network.config)
+        raise ValueError("--curve: needs boards of one size; name one with --size")
+    (examples,) = sets.values()
+    names = ways(network.config, task)
     with Progress(transient=True, disable=as_json) as progress:
-        task = progress.add_task(
+        bar = progress.add_task(
             "ways of thinking", total=sum(len(limits) for _, limits in names.values())
         )
-        outcomes = compare(network, boards, list(names), lambda: progress.advance(task))
+        advance = lambda: progress.advance(bar)  # noqa: E731
+        outcomes = compare(network, task, examples, list(names), advance)
     save_tradeoff(curve, outcomes, title)
     if as_json:
         ways_json = [asdict(outcome) for outcome in outcomes]
-        click.echo(json.dumps({"boards": len(boards), "ways": ways_json}))
+        click.echo(json.dumps({"boards": len(examples), "ways": ways_json}))
     else:
-        _show(title, *_ways_table(outcomes, len(boards)))
+        _show(title, *_ways_table(outcomes, len(examples)))
     click.echo(f"Curve: {curve}", err=True)
 
 

@@ -1,23 +1,44 @@
-"""`hrm solve`: one board or many, as text, as JSON, as an animation."""
+"""`hrm solve`: one puzzle or many, as text, as JSON, as an animation."""
 
 import json
 import secrets
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from hrm.commands.options import model_option, refuse_with_boards, wall_prob_option
+from hrm.commands.options import (
+    TAKES_TASK_KEYS,
+    Shapes,
+    boards_option,
+    device_option,
+    find_task,
+    model_option,
+    of_size,
+    refuse_with_boards,
+    require_ending,
+    task_keys_argument,
+    task_option,
+    with_task_keys,
+)
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from hrm.inference.solving import Solution
-    from hrm.models.hrm import HRM
-    from hrm.tasks.boardpath.boards import Boards
+    from hrm.tasks.grid import Cells, Shape
+    from hrm.tasks.task import Task
+
+_TRIES = 16
+"""Number of puzzles to draw if no seed is given; the hardest is shown. Of random 10×10 boards 17 %
+have a path of three steps or fewer, too short to watch a model think."""
 
 
-@click.command()
+@click.command(context_settings=TAKES_TASK_KEYS)
 @model_option
-@click.option("--boards", metavar="FILE", help="Boards as text; - reads standard input.")
+@boards_option
+@task_option
 @click.option(
     "--segments", type=click.IntRange(1, 10_000), help="Think time [default: the model's]."
 )
@@ -26,22 +47,22 @@ if TYPE_CHECKING:
     type=click.Choice(["fixed", "settled", "solved"]),
     default="fixed",
     show_default=True,
-    help="Think for a fixed time; until the answer stands still; until it checks out.",
+    help="Think for a fixed time; until the answer stops changing; until it is right.",
 )
 @click.option(
     "--max-segments",
     type=click.IntRange(1, 10_000),
-    help="Abstain if it takes an attempt longer to settle or to be solved [default: 32].",
+    help="Abstain if an attempt needs longer to settle or to be solved [default: 32].",
 )
 @click.option(
     "--patience",
     type=click.IntRange(1, 10_000),
-    help="Segments that an answer must stand still for to be settled [default: 2].",
+    help="An answer is settled if it does not change for so many segments [default: 2].",
 )
 @click.option(
     "--symmetries",
     is_flag=True,
-    help="7 more attempts: the board turned and mirrored, the answer turned back.",
+    help="Up to 7 more attempts: other views of the puzzle, the answer mapped back.",
 )
 @click.option(
     "--restarts",
@@ -50,86 +71,134 @@ if TYPE_CHECKING:
     metavar="N",
     help="N more attempts, from noisy initial states.",
 )
+@click.option("--noise-seed", type=click.IntRange(0), default=0, metavar="N",
+              help="Seed of the noise of the restarts.")  # fmt: skip
 @click.option("--gif", type=click.Path(path_type=Path), help="Write an animation of the thinking.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a board.")
-@click.option("--size", type=click.IntRange(2, 64), help="Random board: cells on a side.")
-@wall_prob_option
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Random board: its seed.")
+@click.option("--watch", is_flag=True, help="Show the thought in the terminal, step by step.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a puzzle.")
+@click.option("--size", type=Shapes(), help="Random puzzle: cells on a side, or rows x columns.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1),
+              help="Random puzzle: its seed [default: the hardest of up to 16].")  # fmt: skip
+@device_option
+@task_keys_argument
 def solve(
     model: str,
     boards: str | None,
-    segments: int | None,
-    until: str,
-    max_segments: int | None,
-    patience: int | None,
-    symmetries: bool,
-    restarts: int,
+    task_name: str | None,
     gif: Path | None,
+    watch: bool,
     as_json: bool,
-    size: int | None,
-    wall_prob: float,
+    size: "Shape | None",
     seed: int | None,
+    device: str,
+    task_words: tuple[str, ...],
+    **how: Any,
 ) -> None:
-    """Solve a random board, or your own, and watch the model think.
+    """Solve a random puzzle, or your own, and watch the model think.
 
     \b
-    hrm solve --seed 7 --gif thinking.gif
+    hrm solve --seed 2085 --gif thinking.gif
     hrm solve --boards my.txt --segments 16
     hrm solve --boards my.txt --until solved --max-segments 32
     printf 'S.#\\n..#\\n#.E\\n' | hrm solve --boards - --json
 
-    A board is rows of . floor, # wall, S start, E end; blank lines separate boards.
+    Boards are rows of . floor, # wall, S start, E end; blank lines separate boards. Random puzzles
+    are of the kind that the model was trained on. Any key of its task is an option here, such as
+    --wall-prob 0.2.
 
-    Further attempts are made until one checks out with --until solved; otherwise all are made, and
-    the answer that most of them gave is taken.
+    With --until solved, further attempts are made until one is right. Otherwise all attempts are
+    made, and the most frequent answer is taken.
     """
+    from hrm.inference.models import load_model
     from hrm.inference.solving import solve_all
-    from hrm.inference.thinking import plan
-    from hrm.models.hrm import HRM
-    from hrm.tasks.boardpath.text import read_boards
+    from hrm.inference.thinking import Thinking
 
-    refuse_with_boards(boards, "size", "wall_prob", "seed")
-    if gif and (symmetries or restarts):
-        raise ValueError("--gif: shows a single attempt; leave out --symmetries and --restarts")
-    network = HRM.from_pretrained(model)
-    if boards is not None:
-        chosen = read_boards(boards)
-    else:
-        chosen = [_random_board(size or network.board_size, wall_prob, seed, quiet=as_json)]
-    how = {
-        "until": until,
-        "max_segments": max_segments,
-        "patience": patience,
-        "symmetries": symmetries,
-        "restarts": restarts,
-    }
+    refuse_with_boards(boards, task_words, "size", "seed")
+    require_ending("--gif", gif, ".gif")
+    if watch and as_json:
+        raise ValueError("--watch: is for a person, --json for a program; leave one out")
+    network = load_model(model, device)
+    task = with_task_keys(find_task(model, network, task_name), task_words)
     if gif:
         from hrm.rendering.animation import require_few_frames
 
-        longest = plan(network.config.infer_segment_cnt, segments, **how).max_segments
+        longest = Thinking.of(network.config.infer_segment_cnt, **how).max_segments
         require_few_frames(1 + longest * network.config.frames_per_segment)
-    solutions = solve_all(chosen, network, segments, **how)
+    click.echo(f"Model: {model}", err=as_json)
+    if boards is not None:
+        puzzles = [puzzle.input for puzzle in task.read(boards)]
+    else:
+        puzzles = [_random_puzzle(of_size(task, size or task.shape), seed, quiet=as_json)]
+    solutions = solve_all(puzzles, network, task=task, watch=bool(gif or watch), **how)
     for number, solution in enumerate(solutions, start=1):
-        click.echo(json.dumps(solution.as_json()) if as_json else f"\n{solution}")
+        if as_json:
+            click.echo(json.dumps(solution.as_json()))
+        else:
+            _show(solution, watch)
         if gif:
-            path = gif if len(chosen) == 1 else gif.with_stem(f"{gif.stem}-{number}")
-            _animate(path, solution, network)
+            path = gif if len(puzzles) == 1 else gif.with_stem(f"{gif.stem}-{number}")
+            _animate(path, solution)
             click.echo(f"Animation: {path}", err=as_json)
 
 
-def _random_board(size: int, wall_prob: float, seed: int | None, quiet: bool) -> "Boards":
-    """A fresh board, and how to get it again: on standard error, if the output is for a program."""
-    from hrm.data.dataset import generate
+def _random_puzzle(task: "Task", seed: int | None, quiet: bool) -> "Cells":
+    """A random puzzle. Its seed is printed, to standard error if `quiet`."""
+    from hrm.data.source import generate
 
-    seed = secrets.randbelow(2**31 - 1) if seed is None else seed
-    board = generate(size, wall_prob, 1, seed)[0]
-    click.echo(f"Random board, --seed {seed}", err=quiet)
-    return board
+    tries = _TRIES if seed is None and task.difficulty_words else 1
+    seeds = [secrets.randbelow(2**31 - 1) for _ in range(tries)] if seed is None else [seed]
+    drawn = {seed: generate(task, 1, seed) for seed in seeds}
+    best = max(seeds, key=lambda s: int(task.difficulty(drawn[s])[0]) if tries > 1 else 0)
+    click.echo(f"Random board, --seed {best}", err=quiet)
+    return drawn[best][0]
 
 
-def _animate(path: Path, solution: "Solution", network: "HRM") -> None:
-    from hrm.inference.solving import watch
+def _show(solution: "Solution", watch: bool) -> None:
+    """For a person: in colour and side by side in a terminal, plain text elsewhere."""
+    from rich.console import Console
+
+    from hrm.rendering import terminal
+
+    console = Console(markup=False, highlight=False)
+    if watch:
+        _replay(console, solution)
+    if not console.is_terminal:
+        click.echo(f"\n{solution}")
+        return
+    task, puzzle = solution.task, solution.input
+    console.print(
+        terminal.solution(
+            task, puzzle, solution.target, solution.predicted, f"\n{solution.summary()}"
+        )
+    )
+
+
+def _replay(console: "Console", solution: "Solution") -> None:
+    """Every moment of the thought, as fast as it changes; without a terminal one after another."""
+    from rich.live import Live
+
+    from hrm.rendering import terminal
+    from hrm.rendering.animation import durations
+
+    task, puzzle, frames = solution.task, solution.input, solution.frames
+    pictures = [
+        terminal.moment(
+            task, puzzle, frame.predicted if frame.segment else puzzle,
+            f"segment {frame.segment}, step {frame.step}" if frame.segment else "the puzzle",
+        )
+        for frame in frames
+    ]  # fmt: skip
+    if not console.is_terminal:
+        console.print(*pictures, sep="\n")
+        return
+    with Live(console=console, refresh_per_second=20, transient=True) as live:
+        for picture, milliseconds in zip(pictures, durations(frames), strict=True):
+            live.update(picture, refresh=True)
+            time.sleep(milliseconds / 1000)
+
+
+def _animate(path: Path, solution: "Solution") -> None:
     from hrm.rendering.animation import save_animation
 
-    frames = watch(solution.input, network, solution.segments)
-    save_animation(path, solution.input, frames, solution.verdict)
+    frames, verdict = solution.frames, solution.verdict
+    save_animation(path, solution.task, solution.input, frames, verdict)

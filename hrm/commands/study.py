@@ -25,14 +25,14 @@ _THREADS = click.option(
 
 @click.group()
 def study() -> None:
-    """Plan, run and report studies: many runs of one question.
+    """Plan, run and report studies: many runs that answer one question.
 
     \b
     hrm study plan studies/mini.yaml      what it will take, before anything is spent
     hrm study run studies/mini.yaml       stop it at any time; the same command goes on
     hrm study report studies/mini.yaml    tables, plots and verdicts, also while it runs
 
-    docs/studies.md says how to write a study of one's own.
+    docs/studies.md says how to write your own study.
     """
 
 
@@ -51,8 +51,8 @@ def plan(
 ) -> None:
     """Runs, parameters, matrix operations and estimated time on this machine.
 
-    Times a few updates of every row. Where results are there already, also what so many seeds can
-    decide, hypothesis by hypothesis, by the spread between the seeds so far.
+    Times a few updates of every row. If there are results already, it also says what the number of
+    seeds can decide, for each hypothesis, estimated from the spread between the seeds so far.
     """
     from hrm.study.definition import load_study
     from hrm.study.results import read_results
@@ -92,14 +92,14 @@ def run(
 ) -> None:
     """Carry out every run that has no result yet.
 
-    Killed or stopped at any moment, the same command goes on: finished runs are kept, interrupted
-    ones continue bit for bit, failed ones are tried again. Exit code 1 if a run failed.
+    If it is killed or stopped, the same command continues: finished runs are kept, interrupted runs
+    continue bit for bit, failed runs are tried again. Exit code 1 if a run failed.
     """
     from hrm.study.definition import load_study
 
     asked = load_study(file, seeds)
     if executor == "local" and address:
-        raise ValueError("--address: is for --executor ray")
+        raise ValueError("--address: is for --executor ray; leave it out otherwise")
     if executor == "ray" and workers:
         raise ValueError("--workers: a Ray cluster runs as many as it has CPUs; leave it out")
 
@@ -144,7 +144,7 @@ def report(file: Path, results: Path | None, out: Path | None) -> None:
 
 @study.command(hidden=True)
 def work() -> None:
-    """Carry out the job on standard input; what a study's child processes do."""
+    """Carry out the job on standard input: the work of a study's child processes."""
     from hrm.study.work import work as carry_out_job
 
     carry_out_job()

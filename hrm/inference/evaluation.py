@@ -1,32 +1,42 @@
-"""Metrics at every segment count asked for, from one pass over the boards."""
+"""Metrics at every segment count asked for, from one pass over the puzzles."""
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
 
-from hrm.distributed import boards_at_a_time
+from hrm.data.source import require_answers
+from hrm.inference.models import task_of
+from hrm.machine import puzzles_at_a_time
+from hrm.models.batch import to_cells, to_targets, to_tokens
 from hrm.models.hrm import HRM
-from hrm.tasks.boardpath.boards import Boards, label, solved
+from hrm.models.losses import cross_entropy_each
+from hrm.models.segment import Inputs
+from hrm.tasks.examples import Examples
+from hrm.tasks.grid import IGNORE, Cells, equal_where_graded
+from hrm.tasks.task import Task
+
+LONG = 4
+"""Metrics named ``…_4x`` are after so many times the model's own think time."""
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """How good a model's answers are, each a mean over boards."""
+    """How good a model's answers are, each a mean over puzzles."""
 
     loss: float
-    """Cross-entropy over all cells, averaged over the segments so far."""
+    """Cross-entropy over all graded cells, averaged over the segments so far."""
     cell_acc: float
     """Cells that equal the label."""
+    open_acc: float
+    """Of the cells that are to be filled in, those that equal the label."""
     board_acc: float
-    """Boards of which every cell equals the label."""
+    """Puzzles of which every cell equals the label."""
     solved: float
-    """Boards answered by a shortest path, the label's or another."""
+    """Puzzles answered rightly, as the label says or otherwise."""
 
     def as_dict(self, suffix: str = "") -> dict[str, float]:
         """The metrics by name, each name ending in `suffix`."""
@@ -35,102 +45,143 @@ class Metrics:
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """What became of each board; every array is ``(B,)``."""
+    """What became of each puzzle; every array is ``(B,)``."""
 
     cell_acc: NDArray[np.float64]
+    open_acc: NDArray[np.float64]
     exact: NDArray[np.bool_]
     solved: NDArray[np.bool_]
     loss: NDArray[np.float64]
 
+    @staticmethod
+    def joined(parts: "Sequence[Scores]") -> "Scores":
+        """The scores of several batches as one."""
+        names = [field.name for field in fields(Scores)]
+        return Scores(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+    @property
+    def means(self) -> Metrics:
+        """Over the puzzles."""
+        columns = {"loss": self.loss, "cell_acc": self.cell_acc, "open_acc": self.open_acc}
+        columns |= {"board_acc": self.exact, "solved": self.solved}
+        return Metrics(**{name: float(values.mean()) for name, values in columns.items()})
+
     def as_dict(self) -> dict[str, float]:
-        """Means over the boards, by the names of `Metrics`; without the loss."""
-        means = {"cell_acc": self.cell_acc, "board_acc": self.exact, "solved": self.solved}
-        return {name: float(values.mean()) for name, values in means.items()}
+        """The means by name, without the loss."""
+        means = self.means.as_dict()
+        del means["loss"]
+        return means
 
 
 def evaluate(
     model: HRM,
-    boards: Boards,
+    boards: Cells | Examples,
     segments: Collection[int],
-    labels: Boards | None = None,
+    labels: Cells | None = None,
     batch_size: int | None = None,
-    on_batch: Callable[[int], None] | None = None,
 ) -> dict[int, Metrics]:
     """Think as long as the largest segment count asked for; measure at each on the way.
 
     Args:
-        model: left in evaluation mode.
-        boards: ``(B, N, N)`` solvable inputs.
+        model: left in the mode in which it was.
+        boards: ``(B, R, C)`` solvable puzzles, or examples.
         segments: segment counts, in any order.
         labels: of `boards`, if they are at hand.
-        batch_size: boards at a time; by default as many as fit the cache.
-        on_batch: called with the number of boards in each batch that is done.
+        batch_size: puzzles at a time; by default as many as fit the cache.
 
     Returns:
         Metrics by segment count, ascending.
 
     Raises:
-        ValueError: if no segment count is given, or one below 1, or if the model does not work on
-            boards of this size.
+        ValueError: if there is no puzzle, no segment count, or one below 1, if a puzzle has no
+            answer, or if the model does not work on puzzles of this shape.
     """
-    found = score_boards(model, boards, segments, labels, batch_size, on_batch)
-    return {
-        count: Metrics(loss=float(scores.loss.mean()), **scores.as_dict())
-        for count, scores in found.items()
-    }
+    task = task_of(model)
+    if not isinstance(boards, Examples):
+        if not len(boards):
+            raise ValueError("boards: there are none; give one or more")
+        own = task.of_shape(task.shape_of(boards))
+        answers = require_answers(own, boards, "boards") if labels is None else labels
+        boards = Examples(boards, answers)
+    batches = score(model, task, boards, segments, batch_size)
+    found = joined(list(batches))
+    return {count: scores.means for count, scores in found.items()}
 
 
-def score_boards(
+def score(
     model: HRM,
-    boards: Boards,
+    task: Task,
+    examples: Examples,
     segments: Collection[int],
-    labels: Boards | None = None,
     batch_size: int | None = None,
-    on_batch: Callable[[int], None] | None = None,
-) -> dict[int, Scores]:
-    """As `evaluate`, but board by board."""
-    model.require_size(boards.shape[1])
+) -> Iterator[dict[int, Scores]]:
+    """Scores by segment count, a batch at a time; see `evaluate`, as for errors."""
+    if not len(examples):
+        raise ValueError("examples: there are none to measure on; give one or more")
+    model.require_shape(examples.shape)
     counts = sorted(set(segments))
     if not counts or counts[0] < 1:
         raise ValueError(f"segments: {list(segments)}; give counts of 1 or more")
-    labels = label(boards) if labels is None else labels
-    model.eval()
     device = next(model.parameters()).device
-    batch_size = batch_size or boards_at_a_time(device, boards.shape[1])
-    parts: dict[int, list[Scores]] = {count: [] for count in counts}
-    for start in range(0, len(boards), batch_size):
-        part = slice(start, start + batch_size)
-        for count, scores in _score_batch(model, boards[part], labels[part], counts).items():
-            parts[count].append(scores)
-        if on_batch:
-            on_batch(len(boards[part]))
-    return {count: joined(scores) for count, scores in parts.items()}
+    size = batch_size or puzzles_at_a_time(device, examples.shape[0] * examples.shape[1])
+    return _batches(model, task.of_shape(examples.shape), examples, counts, size)
+
+
+def joined(batches: Sequence[dict[int, Scores]]) -> dict[int, Scores]:
+    """The scores of all batches, by segment count."""
+    return {count: Scores.joined([scores[count] for scores in batches]) for count in batches[0]}
+
+
+def _batches(
+    model: HRM, task: Task, examples: Examples, counts: list[int], size: int
+) -> Iterator[dict[int, Scores]]:
+    was_training = model.training
+    model.eval()
+    try:
+        for start in range(0, len(examples), size):
+            yield _score_batch(model, task, examples.take(slice(start, start + size)), counts)
+    finally:
+        model.train(was_training)
 
 
 @torch.inference_mode()
 def _score_batch(
-    model: HRM, boards: Boards, labels: Boards, counts: list[int]
+    model: HRM, task: Task, examples: Examples, counts: list[int]
 ) -> dict[int, Scores]:
     device = next(model.parameters()).device
-    tokens, targets = to_tokens(boards, device), to_tokens(labels, device)
-    state = model.initial_state(len(boards), boards.shape[1])
-    losses, scores = np.zeros(len(boards)), {}
+    inputs = Inputs(to_tokens(examples.inputs, device))
+    targets = to_targets(examples.answers, device)
+    state = model.initial_state(len(examples), examples.shape)
+    losses, scores = np.zeros(len(examples)), {}
     for segment in range(1, counts[-1] + 1):
-        state, logits = model(state, tokens)
-        losses += _losses(logits, targets)
+        state, output = model(state, inputs)
+        losses += cross_entropy_each(output.logits, targets).cpu().double().numpy()
         if segment in counts:
-            answers = to_boards(logits.argmax(-1))
-            right = (answers == labels).reshape(len(boards), -1)
-            scores[segment] = Scores(
-                right.mean(axis=1), right.all(axis=1), solved(boards, answers), losses / segment
-            )
+            answers = to_cells(output.logits.argmax(-1), examples.shape)
+            scores[segment] = _judge(task, examples, answers, losses / segment)
     return scores
 
 
-def joined(parts: Sequence[Scores]) -> Scores:
-    """The scores of several batches as one."""
-    names = [field.name for field in fields(Scores)]
-    return Scores(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+def _judge(task: Task, examples: Examples, answers: Cells, losses: NDArray[np.float64]) -> Scores:
+    count = len(examples)
+    graded = (examples.answers != IGNORE).reshape(count, -1)
+    right = (answers == examples.answers).reshape(count, -1)
+    filled = task.open_cells(examples.inputs).reshape(count, -1) & graded
+    return Scores(
+        cell_acc=_share(right, graded),
+        open_acc=_share(right, filled),
+        exact=equal_where_graded(answers, examples.answers),
+        solved=task.solves(examples, answers),
+        loss=losses,
+    )
+
+
+def _share(right: NDArray[np.bool_], of: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Of the cells that count, those that are right; all, where none counts."""
+    if of.all():
+        return right.mean(axis=1)
+    counts = of.sum(axis=1)
+    return np.where(counts > 0, (right & of).sum(axis=1) / np.maximum(counts, 1), 1.0)
 
 
 def wilson(share: float, count: int) -> tuple[float, float]:
@@ -140,25 +191,3 @@ def wilson(share: float, count: int) -> tuple[float, float]:
     spread = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
     scale = 1 + z * z / count
     return (centre - spread) / scale, (centre + spread) / scale
-
-
-def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy over all cells of all boards, in float32."""
-    return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten())
-
-
-def _losses(logits: Tensor, targets: Tensor) -> NDArray[np.float64]:
-    """``(B,)`` mean cross-entropy over the cells of each board."""
-    cells = F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="none")
-    return cells.view_as(targets).mean(dim=1).cpu().double().numpy()
-
-
-def to_tokens(boards: Boards, device: torch.device) -> Tensor:
-    """``(B, N, N)`` codes as ``(B, S)`` int64 tokens."""
-    return torch.from_numpy(boards.reshape(len(boards), -1).astype(np.int64)).to(device)
-
-
-def to_boards(tokens: Tensor) -> Boards:
-    """``(B, S)`` tokens as ``(B, N, N)`` codes."""
-    size = round(tokens.shape[1] ** 0.5)
-    return tokens.cpu().numpy().astype(np.uint8).reshape(len(tokens), size, size)

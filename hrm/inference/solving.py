@@ -1,84 +1,74 @@
-"""Boards in, answers out: how long to think, what the answer is worth, and each moment on the way.
+"""Puzzles in, answers out: how long to think, what the answer is worth, and each moment on the way.
 
 from hrm import solve
 print(solve(open("board.txt").read()))
 """
 
-import functools
+import os
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from hrm.config.presets import DEFAULT_MODEL
-from hrm.inference.evaluation import to_boards, to_tokens
-from hrm.inference.thinking import Thinking, boards_together, plan, think
-from hrm.models import hub
-from hrm.models.hrm import HRM, State
-from hrm.tasks.boardpath.boards import END, FLOOR, PATH, START, WALL, Boards, Verdict, judge, label
-from hrm.tasks.boardpath.text import LEGEND, format_board, parse_boards, rows_of
-
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """One moment of thought: the answer that the head would give now."""
-
-    predicted: Boards
-    """``(N, N)`` codes."""
-    path_probability: NDArray[np.floating]
-    """``(N, N)`` how strongly the model believes each cell to be on the path, in [0, 1]."""
-    segment: int
-    """Counted from 1; 0 before the first update."""
-    step: int
-    """The update of the answering module within the segment, from 1; 0 before the first."""
+from hrm.inference.models import load_model, task_of
+from hrm.inference.thinking import Thinking, puzzles_together, think
+from hrm.models.hrm import HRM
+from hrm.models.hub import DEFAULT_MODEL
+from hrm.rendering.animation import draw_board, to_png
+from hrm.rendering.frame import Frame
+from hrm.tasks.grid import IGNORE, Cells, Verdict
+from hrm.tasks.task import Task
 
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """What a model made of one board."""
+    """What a model made of one puzzle."""
 
-    input: Boards
-    """``(N, N)`` codes."""
-    predicted: Boards
-    """``(N, N)`` codes."""
-    target: Boards | None
-    """The label; None for a board without a path."""
+    task: Task = field(repr=False)
+    """Of the puzzle."""
+    input: Cells
+    """``(R, C)`` codes."""
+    predicted: Cells
+    """``(R, C)`` codes."""
+    target: Cells | None
+    """The label; None for a puzzle without an answer."""
     verdict: Verdict
     segments: int
     """Segments thought for, all attempts together."""
     seconds: float
-    """Thinking time; boards solved together share it evenly."""
+    """Thinking time; puzzles solved together share it evenly."""
     thinking: Thinking
     """How the model was to think."""
     attempts: int
     """Attempts made."""
     abstained: bool
-    """Whether the model found no answer to stand by: none checked out, or none stood still."""
+    """Whether the model found no answer to stand by: none was right, or none stood still."""
+    frames: list[Frame] = field(default_factory=list, repr=False)
+    """The answer before the first update and after each update of the module that answers (H); only
+    of puzzles that were watched."""
 
     @property
     def exact(self) -> bool:
         """Whether every cell equals the label."""
-        return self.verdict is Verdict.EXACT
+        return self.verdict.name == "exact"
 
     @property
     def solved(self) -> bool:
-        """Whether the answer is a shortest path, the label's or another."""
-        return self.verdict in (Verdict.EXACT, Verdict.SOLVED)
+        """Whether the answer is right, as the label says or otherwise."""
+        return self.verdict.solved
 
     def as_json(self) -> dict[str, Any]:
         """The object that `hrm solve --json` prints."""
         return {
-            "input": rows_of(self.input),
-            "predicted": rows_of(self.predicted),
-            "target": None if self.target is None else rows_of(self.target),
-            "verdict": self.verdict.value,
+            "input": self.task.rows(self.input),
+            "predicted": self.task.rows(self.predicted, answer=True),
+            "target": None if self.target is None else self.task.rows(self.target, answer=True),
+            "verdict": self.verdict.name,
             "exact": self.exact,
             "solved": self.solved,
             "segments": self.segments,
@@ -87,20 +77,23 @@ class Solution:
         }
 
     def __str__(self) -> str:
-        parts = {"Input": self.input, "Target": self.target, "Predicted": self.predicted}
-        boards = [
-            f"{name} board:\n{format_board(board)}"
-            for name, board in parts.items()
-            if board is not None
-        ]
+        parts = {"Input": self.task.format(self.input)}
+        if self.target is not None:
+            parts["Target"] = self.task.format(self.target, answer=True)
+        parts["Predicted"] = self.task.format(self.predicted, answer=True)
+        boards = [f"{name} board:\n{text}" for name, text in parts.items()]
+        return "\n\n".join([*boards, self.task.glyph_legend, self.summary()])
+
+    def summary(self) -> str:
+        """The verdict and the time that it took, and whether the model abstains."""
         thought = _count(self.segments, "segment")
         if self.attempts > 1:
             thought += f" in {self.attempts} attempts"
         verdict = f"Verdict: {self.verdict.words} ({thought}, {self.seconds * 1000:.0f} ms)"
-        return "\n\n".join([*boards, LEGEND, verdict, *self._abstention()])
+        return "\n\n".join([verdict, *self._abstention()])
 
     def _abstention(self) -> list[str]:
-        if not self.abstained or self.verdict is Verdict.UNSOLVABLE:
+        if not self.abstained or self.target is None:
             return []
         limit = _count(self.thinking.max_segments, "segment")
         if self.attempts > 1:
@@ -108,163 +101,163 @@ class Solution:
         found = {"solved": "no answer checked out", "settled": "the answer kept changing"}
         return [f"The model abstains: {found[self.thinking.until]} within {limit}."]
 
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows."""
+        return to_png(draw_board(self.task, self.input, self.predicted))
+
 
 def solve(
-    board: str | Boards,
+    board: str | Path | NDArray[Any],
     model: HRM | str | Path = DEFAULT_MODEL,
     segments: int | None = None,
     **how: Any,
 ) -> Solution:
-    """Solve one board.
+    """Solve one puzzle.
 
     Args:
-        board: as text (see `board_text`) or as ``(N, N)`` codes.
+        board: as text, as a file (a `Path`) or as ``(R, C)`` codes, whole numbers of any type.
         model: a model, or what `HRM.from_pretrained` takes.
         segments: to think for; by default the model's `infer_segment_cnt`.
-        **how: think time that depends on the board, and further attempts, such as
-            `until="solved", max_segments=32`; see `thinking.plan`.
+        **how: `task`, `device`, `watch` (see `solve_all`), think time that depends on the puzzle
+            and further attempts, such as `until="solved", max_segments=32`; see `Thinking.of`.
 
     Raises:
-        ValueError: if the text is not one board of a size that the model works on, there is no such
-            model, or the wishes do not go together.
+        ValueError: if it is not one puzzle of a shape that the model works on, there is no such
+            model, or the arguments do not go together.
     """
-    return next(solve_all([_one_board(board)], model, segments, **how))
+    model = load_model(model)
+    task = how.pop("task", None) or task_of(model)
+    puzzles = _puzzles_of(task, board)
+    if len(puzzles) != 1:
+        raise ValueError(f"{len(puzzles)} boards given; one is wanted here, solve_all takes many")
+    return next(solve_all(puzzles, model, segments, task=task, **how))
 
 
 def solve_all(
-    boards: Sequence[Boards],
+    boards: Iterable[str | Path | NDArray[Any]],
     model: HRM | str | Path = DEFAULT_MODEL,
     segments: int | None = None,
     batch_size: int | None = None,
+    *,
+    task: Task | None = None,
+    device: str | None = None,
+    watch: bool = False,
     **how: Any,
 ) -> Iterator[Solution]:
-    """Solve many boards, in order, a batch of one size at a time; see `solve`.
+    """Solve many puzzles, in order, a batch of one shape at a time; see `solve`.
+
+    Args:
+        boards: as texts, files or arrays; all are read before the first is solved.
+        model: as for `solve`.
+        segments: as for `solve`.
+        batch_size: puzzles at a time; by default as many as fit the cache.
+        task: of the puzzles; by default the one that the model says it was trained on.
+        device: to compute on, such as "cuda"; by default where the model is.
+        watch: keep the frames of each thought, and think about one puzzle at a time.
+        **how: see `Thinking.of`.
 
     Raises:
-        ValueError: before anything is solved, naming the first board that is not of a size that the
-            model works on, or not a board.
+        ValueError: before anything is solved, naming the first board that is not of a shape that
+            the model works on, or not a puzzle.
     """
-    model = _ready(model)
-    thinking = plan(model.config.infer_segment_cnt, segments, **how)
-    _require_boards(boards, model)
-    device = next(model.parameters()).device
-    same_size: dict[int, list[int]] = defaultdict(list)
-    for index, board in enumerate(boards):
-        same_size[len(board)].append(index)
-    solved: dict[int, Solution] = {}
-    for index, board in enumerate(boards):
-        if index not in solved:
-            # All boards of its size before this one are solved, so these are the next ones.
-            count = batch_size or boards_together(device, len(board))
-            batch = same_size[len(board)][:count]
-            del same_size[len(board)][:count]
-            stacked = np.stack([boards[i] for i in batch])
-            solved |= zip(batch, _solve_batch(stacked, model, thinking), strict=True)
-        yield solved.pop(index)
+    model = load_model(model, device)
+    task = task or task_of(model)
+    thinking = Thinking.of(model.config.infer_segment_cnt, segments, **how)
+    puzzles = [puzzle for board in boards for puzzle in _puzzles_of(task, board)]
+    _require_fit(task, model, puzzles)
+    return _solve_each(puzzles, model, task, thinking, 1 if watch else batch_size, watch)
 
 
 def watch(
-    board: str | Boards, model: HRM | str | Path = DEFAULT_MODEL, segments: int | None = None
+    board: str | Path | NDArray[Any],
+    model: HRM | str | Path = DEFAULT_MODEL,
+    segments: int | None = None,
 ) -> list[Frame]:
-    """The frames of thinking about one board: before the first update, then after each update of
+    """The frames of thinking about one puzzle: before the first update, then after each update of
     the module that answers (H), so 1 + segments × `frames_per_segment` of them.
 
     Args and errors as for `solve`.
     """
-    model, board = _ready(model), _one_board(board)
-    segments = plan(model.config.infer_segment_cnt, segments).max_segments
-    _require_boards([board], model)
-    frames = []
-
-    def on_update(module: str, state: State) -> None:
-        if module == "H":
-            done = len(frames) - 1
-            segment, step = divmod(done, model.config.frames_per_segment)
-            frames.append(_frame(model.answer(state), segment + 1, step + 1))
-
-    with torch.inference_mode():
-        tokens = to_tokens(board[None], next(model.parameters()).device)
-        state = model.initial_state(1, len(board))
-        frames.append(_frame(model.answer(state), 0, 0))
-        for _ in range(segments):
-            state, _ = model(state, tokens, on_update)
-    return frames
+    return solve(board, model, segments, watch=True).frames
 
 
-def _solve_batch(boards: Boards, model: HRM, thinking: Thinking) -> Iterator[Solution]:
+def _solve_each(
+    puzzles: Sequence[Cells],
+    model: HRM,
+    task: Task,
+    thinking: Thinking,
+    batch_size: int | None,
+    watch: bool,
+) -> Iterator[Solution]:
+    device = next(model.parameters()).device
+    same_shape: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for index, puzzle in enumerate(puzzles):
+        same_shape[puzzle.shape].append(index)
+    solved: dict[int, Solution] = {}
+    for index, puzzle in enumerate(puzzles):
+        if index not in solved:
+            # All puzzles of its shape before this one are solved, so these are the next ones.
+            count = batch_size or puzzles_together(device, puzzle.size)
+            batch = same_shape[puzzle.shape][:count]
+            del same_shape[puzzle.shape][:count]
+            stacked = np.stack([puzzles[i] for i in batch])
+            own = task.of_shape(task.shape_of(puzzle))
+            solved |= zip(batch, _solve_batch(stacked, model, own, thinking, watch), strict=True)
+        yield solved.pop(index)
+
+
+def _solve_batch(
+    puzzles: Cells, model: HRM, task: Task, thinking: Thinking, watch: bool
+) -> Iterator[Solution]:
+    labels = task.answer(puzzles)
+    hopeless = (labels == IGNORE).all(axis=(1, 2))
     began = time.perf_counter()
-    thoughts = think(model, boards, thinking)
-    seconds = (time.perf_counter() - began) / len(boards)
-    verdicts = judge(boards, thoughts.answers)
-    targets = _labels(boards, [verdict is not Verdict.UNSOLVABLE for verdict in verdicts])
-    for i, verdict in enumerate(verdicts):
-        sure = {
-            "fixed": True,
-            "settled": bool(thoughts.done[i]),
-            "solved": verdict in (Verdict.EXACT, Verdict.SOLVED),
-        }
+    thoughts = think(model, task, puzzles, thinking, hopeless, watch)
+    seconds = (time.perf_counter() - began) / len(puzzles)
+    for i, verdict in enumerate(task.judge(puzzles, thoughts.answers, labels)):
+        sure = {"fixed": True, "settled": bool(thoughts.done[i]), "solved": verdict.solved}
         yield Solution(
-            input=boards[i],
+            task=task,
+            input=puzzles[i],
             predicted=thoughts.answers[i],
-            target=targets[i],
+            target=None if hopeless[i] else labels[i],
             verdict=verdict,
             segments=int(thoughts.segments[i]),
             seconds=seconds,
             thinking=thinking,
             attempts=int(thoughts.attempts[i]),
             abstained=not sure[thinking.until],
+            frames=thoughts.frames,
         )
-
-
-def _labels(boards: Boards, solvable: list[bool]) -> list[Boards | None]:
-    """Each board's label, None where there is no path."""
-    labels = iter(label(boards[solvable]))
-    return [next(labels) if one else None for one in solvable]
-
-
-def _frame(logits: Tensor, segment: int, step: int) -> Frame:
-    size = round(logits.shape[1] ** 0.5)
-    probability = logits[0].float().softmax(-1)[:, PATH].reshape(size, size)
-    return Frame(to_boards(logits.argmax(-1))[0], probability.cpu().numpy(), segment, step)
-
-
-def _ready(model: HRM | str | Path) -> HRM:
-    """The model, not dropping anything out."""
-    if not isinstance(model, HRM):
-        bundled = str(model) in hub.bundled_models()
-        model = _bundled(str(model)) if bundled else HRM.from_pretrained(model)
-    return model.eval()
 
 
 def _count(number: int, thing: str) -> str:
     return f"{number} {thing}{'s' * (number != 1)}"
 
 
-def _one_board(board: str | Boards) -> Boards:
-    boards = parse_boards(board) if isinstance(board, str) else [board]
-    if len(boards) != 1:
-        raise ValueError(f"{len(boards)} boards given; one is wanted here, solve_all takes many")
-    return np.asarray(boards[0])
+def _puzzles_of(task: Task, board: str | Path | NDArray[Any]) -> list[Cells]:
+    if isinstance(board, Path):
+        return [puzzle.input for puzzle in task.read(board)]
+    if isinstance(board, str):
+        if "\n" not in board and os.path.isfile(board):
+            raise ValueError(f"{board}: is the name of a file; pass Path({board!r}), or its text")
+        return [puzzle.input for puzzle in task.parse(board)]
+    cells = np.asarray(board)
+    if cells.dtype.kind not in "iub" or (cells.size and (cells.min() < 0 or cells.max() > 254)):
+        raise ValueError("board: expected text, a Path, or an array of whole numbers, the codes")
+    return [np.ascontiguousarray(cells, dtype=np.uint8)]
 
 
-def _require_boards(boards: Sequence[Boards], model: HRM) -> None:
-    for number, board in enumerate(boards, start=1):
-        if board.ndim != 2 or board.shape[0] != board.shape[1]:
-            shape = "×".join(map(str, board.shape))
-            raise ValueError(f"board {number} is {shape}; boards are square")
+def _require_fit(task: Task, model: HRM, puzzles: Sequence[Cells]) -> None:
+    task.require(puzzles, "board")
+    for number, puzzle in enumerate(puzzles, start=1):
         try:
-            model.require_size(len(board))
+            model.require_shape(task.shape_of(puzzle))
         except ValueError as error:
             raise ValueError(f"board {number}: {error}") from None
-        if not np.isin(board, (FLOOR, WALL, START, END)).all() or [
-            (board == code).sum() for code in (START, END)
-        ] != [1, 1]:
+        codes = len(task.of_shape(task.shape_of(puzzle)).codes)
+        if codes > model.grid.input_codes:
             raise ValueError(
-                f"board {number}: codes are {FLOOR} floor, {WALL} wall, one {START} start and one"
-                f" {END} end"
+                f"board {number}: its cells have {codes} codes, but the model knows"
+                f" {model.grid.input_codes}; use a model that was trained on such puzzles"
             )
-
-
-@functools.lru_cache(maxsize=2)
-def _bundled(name: str) -> HRM:
-    return HRM.from_pretrained(name)

@@ -1,26 +1,34 @@
 """Where models live: bundled names, local folders, run folders, the Hugging Face hub.
 
-A model folder holds `config.json` (``board_size`` and ``model``), `model.safetensors` and a model
-card, `README.md`. Nothing here unpickles anything.
+A model folder holds `config.json` (``task``, ``grid``, ``model``; in version 1 ``board_size`` and
+``model``), `model.safetensors` and a model card, `README.md`. Nothing here unpickles anything, and
+nothing loads a task's code from a model folder.
 """
 
 import json
 import re
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from pydantic import ValidationError
 from torch import Tensor
 
-from hrm.config.schema import MAX_CONFIG_BYTES, ModelConfig, explain
-from hrm.files import read_text, write_atomic
+from hrm.config.explain import explain
+from hrm.config.load import MAX_CONFIG_BYTES
+from hrm.config.model import ModelConfig
+from hrm.files import markdown_table, read_text, write_atomic
 from hrm.models import tensors
+from hrm.tasks import registry
+from hrm.tasks.grid import Grid, shape_words
 
+DEFAULT_MODEL = "boardpath-10x10"
+"""The bundled model that is used where none is named."""
 BUNDLED = Path(__file__).parent.parent / "pretrained"
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 _REPOSITORY = re.compile(r"^[\w.-]+/[\w.-]+$")
 
@@ -45,10 +53,15 @@ def find_model(name_or_folder: str | Path, **download: Any) -> Path:
         return BUNDLED / name
     folder = Path(name)
     if folder.is_dir():
-        checkpoints = folder / "checkpoints"
-        for found in (checkpoints / "best", checkpoints / "last", folder):
+        best, last = (folder / "checkpoints" / kind for kind in ("best", "last"))
+        for found in (best, folder):
             if (found / CONFIG).is_file():
                 return found
+        if (last / CONFIG).is_file():
+            raise ValueError(
+                f"model {name}: this run has not finished an epoch, so its model has hardly learned"
+                f" anything; go on with it, or name {last} to use it as it is"
+            )
         raise ValueError(f"model {name}: the folder has no {CONFIG}; name a model or run folder")
     # A name like `runs/demo` beside an existing folder `runs` is a missing run, not a repository.
     if _REPOSITORY.match(name) and not folder.parent.is_dir():
@@ -58,8 +71,16 @@ def find_model(name_or_folder: str | Path, **download: Any) -> Path:
     )
 
 
-def read_config(folder: Path) -> tuple[ModelConfig, int]:
-    """The model's config and board size.
+class Described(NamedTuple):
+    """What `config.json` says of a model; the arguments that make one."""
+
+    config: ModelConfig
+    grid: Grid
+    task: dict[str, Any]
+
+
+def read_config(folder: Path) -> Described:
+    """What a model is.
 
     Raises:
         ValueError: naming the file and what is wrong in it.
@@ -67,17 +88,42 @@ def read_config(folder: Path) -> tuple[ModelConfig, int]:
     file = folder / CONFIG
     content = _read_json(file)
     try:
-        version, board_size = content.get("format_version", FORMAT_VERSION), content["board_size"]
+        version = content.get("format_version", 1)
         config = ModelConfig.model_validate(content["model"])
+        if version == 1:
+            return Described(config, *_of_version_1(file, content["board_size"]))
+        if version == FORMAT_VERSION:
+            return Described(config, _grid(content["grid"]), _task(content["task"]))
     except ValidationError as error:
         raise ValueError("\n".join(f"{file}: {line}" for line in explain(error, "model"))) from None
     except (AttributeError, KeyError, TypeError):
-        raise ValueError(f"{file}: damaged: expected the keys board_size and model") from None
-    if version != FORMAT_VERSION:
-        raise ValueError(f"{file}: format {version!r}, but this version reads {FORMAT_VERSION}")
-    if type(board_size) is not int or not 2 <= board_size <= 64:
-        raise ValueError(f"{file}: board_size: expected a number from 2 to 64, got {board_size!r}")
-    return config, board_size
+        raise ValueError(f"{file}: damaged: expected the keys task, grid and model") from None
+    raise ValueError(f"{file}: format {version!r}, but this version reads 1 to {FORMAT_VERSION}")
+
+
+def _of_version_1(file: Path, board_size: Any) -> tuple[Grid, dict[str, Any]]:
+    """Before there were tasks, every model was one of the default task."""
+    if type(board_size) is not int:
+        raise ValueError(f"{file}: board_size: expected a number, got {board_size!r}")
+    try:
+        task = registry.default_task(board_size)
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from None
+    return task.grid, registry.describe(task.config)
+
+
+def _grid(values: dict[str, Any]) -> Grid:
+    known = [field.name for field in fields(Grid) if field.name != "structure"]
+    numbers = {name: values[name] for name in known}
+    if not all(type(number) is int and 1 <= number <= 65_536 for number in numbers.values()):
+        raise TypeError
+    return Grid(**numbers)
+
+
+def _task(values: Any) -> dict[str, Any]:
+    if not isinstance(values, dict):
+        raise TypeError
+    return values
 
 
 def read_weights(folder: Path, expected: dict[str, tuple[int, ...]]) -> dict[str, Tensor]:
@@ -104,11 +150,7 @@ def read_weights(folder: Path, expected: dict[str, tuple[int, ...]]) -> dict[str
 
 
 def write_model(
-    folder: Path,
-    config: ModelConfig,
-    board_size: int,
-    weights: dict[str, Tensor],
-    card: str | None = None,
+    folder: Path, described: Described, weights: dict[str, Tensor], card: str | None = None
 ) -> None:
     """Write a model folder; each file is replaced atomically, and the config, by which a folder is
     taken for a model, comes after the weights.
@@ -116,17 +158,19 @@ def write_model(
     Raises:
         OSError: if the folder cannot be written.
     """
-    description = _describe(config, board_size)
+    description = _to_json(described)
     tensors.write(folder / WEIGHTS, weights, description)
     write_atomic(folder / CONFIG, description)
-    write_atomic(folder / CARD, card or _plain_card(config, board_size, weights))
+    write_atomic(folder / CARD, card or _plain_card(described, weights))
 
 
-def _describe(config: ModelConfig, board_size: int) -> str:
+def _to_json(described: Described) -> str:
+    grid = {f.name: getattr(described.grid, f.name) for f in fields(Grid) if f.name != "structure"}
     content = {
         "format_version": FORMAT_VERSION,
-        "board_size": board_size,
-        "model": config.model_dump(),
+        "task": described.task,
+        "grid": grid,
+        "model": described.config.model_dump(),
     }
     return json.dumps(content, indent=2) + "\n"
 
@@ -138,14 +182,14 @@ def _read_json(file: Path) -> Any:
         raise ValueError(f"{file}: damaged: not JSON") from None
 
 
-def _plain_card(config: ModelConfig, board_size: int, weights: dict[str, Tensor]) -> str:
+def _plain_card(described: Described, weights: dict[str, Tensor]) -> str:
     parameters = sum(tensor.numel() for tensor in weights.values())
-    settings = "\n".join(f"| {key} | {value} |" for key, value in config.model_dump().items())
+    task = described.task.get("name", "a grid puzzle")
+    settings = markdown_table(("parameter", "value"), described.config.model_dump().items())
     return (
         "---\nlibrary_name: hrm-lab\nlicense: mit\ntags: [hrm, reasoning]\n---\n"
-        f"# Hierarchical Reasoning Model for {board_size}×{board_size} board paths\n\n"
-        f"{parameters:,} parameters. Load it with `HRM.from_pretrained`.\n\n"
-        f"| parameter | value |\n|---|---|\n{settings}\n"
+        f"# Hierarchical Reasoning Model for {task}, {shape_words(described.grid.shape)} cells\n\n"
+        f"{parameters:,} parameters. Load it with `HRM.from_pretrained`.\n\n{settings}\n"
     )
 
 

@@ -8,63 +8,66 @@ fused ones wherever they can be had.
 """
 
 import contextlib
-import ctypes
-import functools
-import hashlib
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, NamedTuple
+from contextvars import ContextVar
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import Function
-from torch.autograd.function import once_differentiable
 
-_SOURCE = Path(__file__).with_suffix(".c")
-_COMPILERS = ("cc", "gcc", "clang")
-_COMPILE = ("-O3", "-march=native", "-ffast-math", "-fopenmp", "-fPIC", "-c")
-_OPTIONS = {torch.float32: _COMPILE, torch.bfloat16: (*_COMPILE, "-DBF16")}
-# Linked without -ffast-math, which would change how the whole process treats tiny numbers.
-_LINK = ("-shared",)
+from hrm.models.compiled import NO_DROPOUT, OPTIONS, Dropout, call, library
+from hrm.models.fusable import first_derivative_only, is_plain, is_watched
 
 MOST_CELLS = 1024
-"""Above, the attention weights of one board no longer fit the cache."""
+"""Above this, the attention weights of one board no longer fit the cache; PyTorch's attention is
+used instead."""
 
-_enabled = True
-_boards: Tensor | None = None
+# Of the thread and context that computes: one may train while another solves.
+_fused: ContextVar[bool] = ContextVar("fused", default=True)
+_numbers: ContextVar[Tensor | None] = ContextVar("numbers", default=None)
 
 
 def available(dtype: torch.dtype = torch.float32) -> bool:
     """Whether this machine has, or can compile, the fused kernels for products of that type."""
-    return _library(dtype) is not None
+    return why_plain(dtype) is None
+
+
+def why_plain(dtype: torch.dtype = torch.float32) -> str | None:
+    """Why there are no fused kernels for products of that type; None: there are."""
+    found = library(dtype)
+    return found if isinstance(found, str) else None
 
 
 @contextlib.contextmanager
 def use(fused: bool) -> Iterator[None]:
     """While entered, use the fused kernels where they apply, or plain PyTorch throughout."""
-    global _enabled
-    before, _enabled = _enabled, fused
+    before = _fused.set(fused)
     try:
         yield
     finally:
-        _enabled = before
+        _fused.reset(before)
 
 
-def apply_to(x: Tensor) -> bool:
-    """Whether the fused kernels are switched on, can be had, and take such a tensor."""
+def apply_to(x: Tensor, *products: Tensor, weight: Tensor | None = None) -> bool:
+    """Whether the fused kernels are switched on, can be had, and take such tensors here.
+
+    Args:
+        x: the input of a sublayer.
+        products: what layers have made of it so far.
+        weight: of a layer that the kernel takes the place of.
+    """
+    # First of all: what is being compiled should not get to see the rest.
+    if torch.compiler.is_compiling() or not _fused.get() or is_watched():
+        return False
+    dtype = _product_dtype()
     return (
-        _enabled
-        and x.device.type == "cpu"
-        and x.dtype == torch.float32
-        and not torch.compiler.is_compiling()
-        and _product_dtype() in _OPTIONS
-        and available(_product_dtype())
+        dtype in OPTIONS
+        and is_plain(x, torch.float32)
+        and (weight is None or is_plain(weight, torch.float32))
+        and all(is_plain(product, dtype) for product in products)
+        and available(dtype)
     )
 
 
@@ -74,19 +77,23 @@ def _product_dtype() -> torch.dtype:
     return torch.get_autocast_dtype("cpu") if autocast else torch.float32
 
 
-def seed_dropout(seed: int, boards: Tensor) -> None:
-    """Make the dropout masks from here on a function of the seed and, fused, of each board.
+@contextlib.contextmanager
+def dropout_masks(seed: int, numbers: Tensor) -> Iterator[None]:
+    """While entered, dropout masks are a function of the seed and, fused, of each puzzle.
 
     Args:
         seed: of this update.
-        boards: ``(B,)`` int64, the number of each board within the whole batch; the masks of a
-            board do not depend on which others are computed with it. (With plain PyTorch they do:
-            there the first number is mixed into the seed.)
+        numbers: ``(B,)`` int64, the number of each puzzle within the whole batch; its masks do not
+            depend on which others are computed with it. (With plain PyTorch they do: there the
+            first number is mixed into the seed.)
     """
-    global _boards
-    _boards = boards.contiguous()
-    fused = _enabled and available()
-    torch.manual_seed(seed if fused else seed + int(boards[0]))
+    before = _numbers.set(numbers.contiguous())
+    fused = _fused.get() and available()
+    torch.manual_seed(seed if fused else seed + int(numbers[0]))
+    try:
+        yield
+    finally:
+        _numbers.reset(before)
 
 
 @contextlib.contextmanager
@@ -123,6 +130,9 @@ def attention(
 ) -> Tensor:
     """Scaled dot-product attention with rotary positions.
 
+    Two batched products on blocks that stay in the cache: 133 GFLOP/s, where PyTorch's fused CPU
+    attention reaches 88 (8 boards of 10×10, 4 heads of 64; docs/performance.md).
+
     Args:
         qkv: ``(B, S, 3 · D)`` queries, keys and values, head after head.
         head_cnt: heads.
@@ -138,44 +148,15 @@ def attention(
     )
 
 
-class _Dropout(NamedTuple):
-    """The masks of one sublayer: drawn anew from these numbers whenever they are needed."""
-
-    key: int
-    boards: Tensor
-    probability: float
-
-    @property
-    def scale(self) -> float:
-        return 1 / (1 - self.probability) if self.probability else 1.0
-
-    def as_struct(self) -> "_DropoutStruct":
-        threshold = min(2**32 - 1, round(self.probability * 2**32))
-        return _DropoutStruct(self.key, self.boards.data_ptr(), threshold, self.scale)
-
-
-class _DropoutStruct(ctypes.Structure):
-    """`Dropout` of `kernels.c`."""
-
-    _fields_ = (
-        ("key", ctypes.c_uint64),
-        ("boards", ctypes.c_void_p),
-        ("threshold", ctypes.c_uint32),
-        ("scale", ctypes.c_float),
-    )
-
-
-_NO_DROPOUT = _Dropout(0, torch.empty(0), 0.0)
-
-
-def _draw(probability: float, board_cnt: int) -> _Dropout:
+def _draw(probability: float, board_cnt: int) -> Dropout:
     """A key from PyTorch's generator, so that its seed decides; none without dropout."""
     if not probability:
-        return _NO_DROPOUT
-    known = _boards is not None and len(_boards) == board_cnt
-    boards = _boards if known else torch.arange(board_cnt)
+        return NO_DROPOUT
+    numbers = _numbers.get()
+    known = numbers is not None and len(numbers) == board_cnt
+    boards = numbers if known else torch.arange(board_cnt)
     assert boards is not None
-    return _Dropout(int(torch.empty((), dtype=torch.int64).random_()), boards, probability)
+    return Dropout(int(torch.empty((), dtype=torch.int64).random_()), boards, probability)
 
 
 class _AddNorm(Function):
@@ -188,13 +169,13 @@ class _AddNorm(Function):
         normed = torch.empty_like(x) if keep_for_backward else None
         inverse = x.new_empty(rows) if keep_for_backward else None
         numbers = (rows, cells, width)
-        _call(y.dtype, "add_norm", *numbers, x, y, weight, eps, dropout, out, normed, inverse)
+        call(y.dtype, "add_norm", *numbers, x, y, weight, eps, dropout, out, normed, inverse)
         ctx.save_for_backward(normed, inverse, weight)
         ctx.dropout, ctx.dtype = dropout, y.dtype
         return out
 
     @staticmethod
-    @once_differentiable
+    @first_derivative_only
     def backward(ctx: Any, dout):
         normed, inverse, weight = ctx.saved_tensors
         dout = dout.contiguous()
@@ -204,7 +185,7 @@ class _AddNorm(Function):
         dy = None if same else torch.empty_like(dout, dtype=ctx.dtype)
         parts = None if weight is None else dout.new_empty(torch.get_num_threads(), width)
         rows = dout.numel() // width
-        _call(
+        call(
             ctx.dtype, "add_norm_backward", rows, cells, width, dout, normed, inverse, weight,
             ctx.dropout, dx, dy, parts,
         )  # fmt: skip
@@ -218,19 +199,20 @@ class _SwiGLU(Function):
         ctx.dtype, down = down.dtype, down.to(gate_up.dtype)
         ctx.save_for_backward(gate_up, down)
         hidden = _hidden(gate_up)
-        _call(gate_up.dtype, "swiglu", *_sizes(gate_up), hidden.stride(-2), gate_up, hidden)
+        call(gate_up.dtype, "swiglu", *_sizes(gate_up), hidden.stride(-2), gate_up, hidden)
         return F.linear(hidden, down)
 
     @staticmethod
-    @once_differentiable
+    @first_derivative_only
     def backward(ctx: Any, dout):
         gate_up, down = ctx.saved_tensors
-        # Computed again rather than kept: cheaper than the way to memory and back.
+        # Computed again and not kept: that is cheaper than writing it to memory and reading it.
         hidden, dgate_up = _hidden(gate_up), torch.empty_like(gate_up)
         dhidden = dout @ down
         sizes = (*_sizes(gate_up), hidden.stride(-2))
-        _call(gate_up.dtype, "swiglu_backward", *sizes, gate_up, dhidden, dgate_up, hidden)
-        # The transpose of the usual product, which is slower for widths that are odd.
+        call(gate_up.dtype, "swiglu_backward", *sizes, gate_up, dhidden, dgate_up, hidden)
+        # The transpose of the usual product. For odd widths the usual one is slower: 175 GFLOP/s
+        # against 197 at 256×682 (docs/performance.md).
         ddown = (hidden.flatten(0, -2).t() @ dout.flatten(0, -2)).t()
         return dgate_up, ddown.to(ctx.dtype)
 
@@ -255,17 +237,17 @@ class _Attention(Function):
         ctx.shape, ctx.dropout = shape, dropout
         ctx.angles, ctx.scale = (cosine, sine), (width // head_cnt) ** -0.5
         q, k, v = qkv.new_empty(3, boards * head_cnt, cells, width // head_cnt)
-        _call(qkv.dtype, "split_heads", *shape, qkv, cosine, sine, ctx.scale, q, k, v)
+        call(qkv.dtype, "split_heads", *shape, qkv, cosine, sine, ctx.scale, q, k, v)
         weights = torch.bmm(q, k.transpose(1, 2))
         kept = torch.empty_like(weights) if dropout.probability else weights
-        _call(qkv.dtype, "softmax", boards, head_cnt * cells, cells, weights, dropout, kept)
+        call(qkv.dtype, "softmax", boards, head_cnt * cells, cells, weights, dropout, kept)
         out = _merge(torch.bmm(kept, v), boards)
         if keep_for_backward:
             ctx.save_for_backward(q, k, v, weights)
         return out
 
     @staticmethod
-    @once_differentiable
+    @first_derivative_only
     def backward(ctx: Any, dout):
         q, k, v, weights = ctx.saved_tensors
         boards, cells, head_cnt, head_width = ctx.shape
@@ -273,89 +255,20 @@ class _Attention(Function):
         kept = weights
         if ctx.dropout.probability:
             kept = torch.empty_like(weights)
-            _call(dout.dtype, "keep", weights.numel(), weights, ctx.dropout.scale, kept)
+            call(dout.dtype, "keep", weights.numel(), weights, ctx.dropout.scale, kept)
         dv = torch.bmm(kept.transpose(1, 2), dmixed)
         # Done with; its memory is still in the cache.
         scratch = kept if ctx.dropout.probability else torch.empty_like(weights)
         dscores = torch.bmm(dmixed, v.transpose(1, 2), out=scratch)
         rows = boards * head_cnt * cells
-        _call(dout.dtype, "softmax_backward", rows, cells, weights, ctx.dropout.scale, dscores)
+        call(dout.dtype, "softmax_backward", rows, cells, weights, ctx.dropout.scale, dscores)
         dq, dk = torch.bmm(dscores, k), torch.bmm(dscores.transpose(1, 2), q)
         dqkv = dout.new_empty(boards, cells, 3 * head_cnt * head_width)
         heads = (dq, dk, dv, *ctx.angles, ctx.scale)
-        _call(dout.dtype, "split_heads_backward", *ctx.shape, *heads, dqkv)
+        call(dout.dtype, "split_heads_backward", *ctx.shape, *heads, dqkv)
         return dqkv, None, None, None, None, None
 
 
 def _merge(mixed: Tensor, boards: int) -> Tensor:
     """``(B · H, S, Dh)`` as ``(B, S, H · Dh)``."""
     return mixed.view(boards, -1, *mixed.shape[1:]).transpose(1, 2).flatten(2)
-
-
-def _call(dtype: torch.dtype, name: str, *arguments: Any) -> None:
-    """Run the kernel for products of that type: tensors as pointers, None as null, then threads."""
-    library = _library(dtype)
-    assert library
-    getattr(library, name)(*map(_as_c, arguments), torch.get_num_threads())
-
-
-def _as_c(value: Any) -> Any:
-    if isinstance(value, Tensor):
-        return ctypes.c_void_p(value.data_ptr())
-    if isinstance(value, _Dropout):
-        return ctypes.byref(value.as_struct())
-    if isinstance(value, float):
-        return ctypes.c_float(value)
-    return ctypes.c_void_p() if value is None else ctypes.c_long(value)
-
-
-@functools.cache
-def _library(dtype: torch.dtype) -> ctypes.CDLL | None:
-    """The kernels for products of that type, from the cache or compiled now; None: impossible."""
-    compiler = next(filter(None, map(shutil.which, _COMPILERS)), None)
-    openmp = sorted((Path(torch.__file__).parent / "lib").glob("libgomp*.so*"))
-    if sys.platform != "linux" or compiler is None or not openmp:
-        return None
-    try:
-        return ctypes.CDLL(str(_build(compiler, _OPTIONS[dtype], openmp[0])))
-    except (OSError, subprocess.CalledProcessError):
-        return None
-
-
-def _build(compiler: str, options: tuple[str, ...], openmp: Path) -> Path:
-    """Compile into the user's cache, under a name that says for what and with what.
-
-    Raises:
-        OSError: if there is no place to write.
-        CalledProcessError: if the compiler refuses.
-    """
-    version = subprocess.run([compiler, "--version"], capture_output=True, check=True).stdout
-    made_of = (
-        _SOURCE.read_bytes(),
-        version,
-        repr(options).encode(),
-        openmp.name.encode(),
-        _processor(),
-    )
-    name = hashlib.sha256(b"\0".join(made_of)).hexdigest()[:16]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hrm"
-    target = cache / f"kernels-{name}.so"
-    if target.exists():
-        return target
-    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as folder:
-        compiled, linked = Path(folder) / "kernels.o", Path(folder) / "kernels.so"
-        for words in (
-            [*options, str(_SOURCE), "-o", str(compiled)],
-            # PyTorch's own OpenMP: a second one would fight it for the cores.
-            [*_LINK, str(compiled), str(openmp), "-lm", "-o", str(linked)],
-        ):
-            subprocess.run([compiler, *words], capture_output=True, check=True)
-        os.replace(linked, target)
-    return target
-
-
-def _processor() -> bytes:
-    """What the processor can do: a home folder may be shared between machines."""
-    lines = Path("/proc/cpuinfo").read_bytes().splitlines()
-    return b"".join(dict.fromkeys(ln for ln in lines if ln.startswith((b"model", b"flags"))))

@@ -2,10 +2,12 @@
 
 Axes, in every annotation of this package:
 
-    B  boards in the batch      D   width of a cell's vector (d_model)
-    S  cells of a board, N · N  H   attention heads
-    N  cells on a side          Dh  width of a head, D / H
-    V  codes in the vocabulary
+    B  puzzles in the batch     D   width of a cell's vector (d_model)
+    S  cells of a grid, R · C   H   attention heads
+    R  rows, C  columns         Dh  width of a head, D / H
+    V  codes of a cell
+
+Every sublayer takes ``(B, S, D)`` and the shape of the grid, (R, C).
 """
 
 import functools
@@ -18,6 +20,8 @@ from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from hrm.models import kernels
+from hrm.models.fusable import is_untouched
+from hrm.tasks.grid import Shape
 
 ROPE_BASE = 10_000.0
 
@@ -28,8 +32,8 @@ class InputEmbedding(nn.Module):
     Both tables start as N(0, 1/√D) (standard deviation), so that the scaled sum has unit size.
 
     Args:
-        vocab_size: codes (V).
-        cell_cnt: cells of a board (S).
+        vocab_size: codes of a cell of the puzzle (V).
+        cell_cnt: cells of a grid (S).
         d_model: width (D).
         use_abs_pos: add a learned vector for each position.
     """
@@ -53,12 +57,12 @@ class RotaryEmbedding(nn.Module):
     """Rotary position embedding (Su et al. 2021, arXiv 2104.09864), one- or two-dimensional.
 
     Pairs (i, i + Dh/2) of a head are rotated by position · base^(-i / pairs). In one dimension the
-    position is the index on the flattened board. In two, the first half of the pairs turns by the
-    row and the second half by the column: boards are not lines. The size of the board is taken from
-    the number of cells; tables of other sizes than `board_size` are made when first asked for.
+    position is the cell's number, counted row by row. In two, the first half of the pairs turns by
+    the row and the second half by the column.
 
     Args:
-        board_size: cells on a side (N) of the boards that it mostly sees.
+        shape: rows and columns of the grids that it mostly sees; tables of other shapes are made
+            when first asked for.
         head_width: width of a head (Dh); a multiple of 2, or of 4 with `two_dimensional`.
         two_dimensional: rotate by row and column.
     """
@@ -66,33 +70,34 @@ class RotaryEmbedding(nn.Module):
     cos: Tensor
     sin: Tensor
 
-    def __init__(self, board_size: int, head_width: int, two_dimensional: bool):
+    def __init__(self, shape: Shape, head_width: int, two_dimensional: bool):
         super().__init__()
-        self.board_size, self.head_width = board_size, head_width
+        self.shape, self.head_width = shape, head_width
         self.two_dimensional = two_dimensional
-        cos, sin = _rotary_table(board_size, head_width, two_dimensional)
+        cos, sin = _rotary_table(shape, head_width, two_dimensional)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
 
-    def forward(self, x: Float[Tensor, "B H S Dh"]) -> Float[Tensor, "B H S Dh"]:
-        cos, sin = self.table(math.isqrt(x.shape[2]))
+    def forward(self, x: Float[Tensor, "B H S Dh"], shape: Shape) -> Float[Tensor, "B H S Dh"]:
+        cos, sin = self.table(shape)
         first, second = x.chunk(2, dim=-1)
         turned_first = torch.addcmul(first * cos, second, sin, value=-1)
         turned_second = torch.addcmul(second * cos, first, sin)
         return torch.cat([turned_first, turned_second], dim=-1)
 
-    def table(self, board_size: int) -> tuple[Float[Tensor, "S P"], Float[Tensor, "S P"]]:
-        """Cosines and sines for boards of a size: each cell's, for each of the P = Dh/2 pairs."""
-        if board_size == self.board_size:
+    def table(self, shape: Shape) -> tuple[Float[Tensor, "S P"], Float[Tensor, "S P"]]:
+        """Cosines and sines for grids of a shape: each cell's, for each of the P = Dh/2 pairs."""
+        if shape == self.shape:
             return self.cos, self.sin
         return _other_rotary_table(
-            board_size, self.head_width, self.two_dimensional, self.cos.dtype, self.cos.device
+            shape, self.head_width, self.two_dimensional, self.cos.dtype, self.cos.device
         )
 
 
-def _rotary_table(board_size: int, head_width: int, two_dimensional: bool) -> tuple[Tensor, Tensor]:
-    index = torch.arange(board_size**2)
-    axes = [index // board_size, index % board_size] if two_dimensional else [index]
+def _rotary_table(shape: Shape, head_width: int, two_dimensional: bool) -> tuple[Tensor, Tensor]:
+    rows, columns = shape
+    index = torch.arange(rows * columns)
+    axes = [index // columns, index % columns] if two_dimensional else [index]
     pairs = head_width // 2 // len(axes)
     frequencies = ROPE_BASE ** (-torch.arange(pairs, dtype=torch.float64) / pairs)
     angles = torch.cat([axis[:, None] * frequencies for axis in axes], dim=1)
@@ -102,13 +107,13 @@ def _rotary_table(board_size: int, head_width: int, two_dimensional: bool) -> tu
 @functools.lru_cache(maxsize=16)
 @torch.inference_mode(False)  # made while solving, it must still do for training
 def _other_rotary_table(
-    board_size: int,
+    shape: Shape,
     head_width: int,
     two_dimensional: bool,
     dtype: torch.dtype,
     device: torch.device,
 ) -> tuple[Tensor, Tensor]:
-    cos, sin = _rotary_table(board_size, head_width, two_dimensional)
+    cos, sin = _rotary_table(shape, head_width, two_dimensional)
     return cos.to(device, dtype), sin.to(device, dtype)
 
 
@@ -140,22 +145,31 @@ class SDPAttention(nn.Module):
         self.qkv = nn.Linear(d_model, 3 * d_model, bias=bias_qkv)
         self.out = nn.Linear(d_model, d_model, bias=bias_o)
 
-    def forward(self, x: Float[Tensor, "B S D"]) -> Float[Tensor, "B S D"]:
+    def forward(self, x: Float[Tensor, "B S D"], shape: Shape) -> Float[Tensor, "B S D"]:
         batch, cells, width = x.shape
         dropout = self.dropout if self.training else 0.0
-        fused = kernels.apply_to(x)
+        qkv = self.qkv(x)
+        fused = kernels.apply_to(x, qkv) and self._has_plain_positions()
         if fused and cells <= kernels.MOST_CELLS:
-            cosine, sine = self.rope.table(math.isqrt(cells)) if self.rope else (None, None)
-            mixed = kernels.attention(self.qkv(x), self.head_cnt, cosine, sine, dropout)
-            return self.out(mixed)
-        heads = self.qkv(x).view(batch, cells, 3 * self.head_cnt, width // self.head_cnt)
+            cosine, sine = self.rope.table(shape) if self.rope else (None, None)
+            return self.out(kernels.attention(qkv, self.head_cnt, cosine, sine, dropout))
+        heads = qkv.view(batch, cells, 3 * self.head_cnt, width // self.head_cnt)
         turned, values = heads.transpose(1, 2).split([2 * self.head_cnt, self.head_cnt], dim=1)
         if self.rope is not None:
-            turned = self.rope(turned)
+            turned = self.rope(turned, shape)
         queries, keys = turned.chunk(2, dim=1)
         with kernels.own_masks(dropout, batch) if fused and dropout else nullcontext():
             mixed = F.scaled_dot_product_attention(queries, keys, values, dropout_p=dropout)
         return self.out(mixed.transpose(1, 2).reshape(batch, cells, width))
+
+    def _has_plain_positions(self) -> bool:
+        return self.rope is None or is_untouched(self.rope, RotaryEmbedding)
+
+
+def inner_width(d_model: int, expansion: float) -> int:
+    """Of SwiGLU: so many channels that its three matrices weigh about as much as the two of a plain
+    MLP with this expansion."""
+    return max(1, int(expansion * d_model * 2 / 3))
 
 
 class SwiGLU(nn.Module):
@@ -163,26 +177,28 @@ class SwiGLU(nn.Module):
 
     Args:
         d_model: width (D).
-        expansion: the inner width is int(expansion · D · 2/3), so that its three matrices weigh
-            about as much as the two of a plain MLP with this expansion.
+        expansion: sets the inner width, int(expansion · D · 2/3); see `inner_width`.
     """
 
     def __init__(self, d_model: int, expansion: float):
         super().__init__()
-        inner = max(1, int(expansion * d_model * 2 / 3))
+        inner = inner_width(d_model, expansion)
         self.gate_up = nn.Linear(d_model, 2 * inner, bias=False)
         self.down = nn.Linear(inner, d_model, bias=False)
 
-    def forward(self, x: Float[Tensor, "B S D"]) -> Float[Tensor, "B S D"]:
+    def forward(
+        self, x: Float[Tensor, "B S D"], shape: Shape | None = None
+    ) -> Float[Tensor, "B S D"]:
         gate_up = self.gate_up(x)
-        if kernels.apply_to(x):
+        fused = kernels.apply_to(x, gate_up) and is_untouched(self.down, nn.Linear)
+        if fused and self.down.bias is None and kernels.apply_to(self.down.weight):
             return kernels.swiglu(gate_up, self.down.weight)
         gate, up = gate_up.chunk(2, dim=-1)
         return self.down(F.silu(gate) * up)
 
 
 class LocalMixing(nn.Module):
-    """A depthwise 3×3 convolution over the board: each cell sees its eight neighbours.
+    """A depthwise 3×3 convolution over the grid: each cell sees its eight neighbours.
 
     Args:
         d_model: width (D); each channel has its own nine weights.
@@ -192,11 +208,12 @@ class LocalMixing(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(d_model, d_model, 3, padding=1, groups=d_model, bias=False)
 
-    def forward(self, x: Float[Tensor, "B S D"]) -> Float[Tensor, "B S D"]:
-        size = math.isqrt(x.shape[1])
-        # As a view this is channels-last, the layout that the CPU kernel is fast in.
-        board = x.unflatten(1, (size, size)).permute(0, 3, 1, 2)
-        return self.conv(board).permute(0, 2, 3, 1).flatten(1, 2)
+    def forward(self, x: Float[Tensor, "B S D"], shape: Shape) -> Float[Tensor, "B S D"]:
+        # As a view this is channels-last, the layout in which the CPU kernel is fast. It is fast at
+        # some widths only: 1.0 ms at width 128, but 10.7 ms at width 96 (forward and backward, 64
+        # boards of 10×10; docs/log.md).
+        grid = x.unflatten(1, shape).permute(0, 3, 1, 2)
+        return self.conv(grid).permute(0, 2, 3, 1).flatten(1, 2)
 
 
 class AddNorm(nn.RMSNorm):
@@ -214,6 +231,6 @@ class AddNorm(nn.RMSNorm):
 
     def forward(self, x: Float[Tensor, "B S D"], y: Float[Tensor, "B S D"]) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         dropout = self.dropout if self.training else 0.0
-        if kernels.apply_to(x):
+        if x.shape == y.shape and kernels.apply_to(x, y, weight=self.weight):
             return kernels.add_norm(x, y, self.weight, dropout)
         return super().forward(x + F.dropout(y, dropout))

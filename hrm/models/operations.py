@@ -9,20 +9,20 @@ module's update does where it belongs to one of the last `grad_step_cnt` steps.
 
 from typing import NamedTuple
 
-from hrm.config.schema import ModelConfig, RunConfig
-from hrm.tasks.boardpath.boards import VOCAB_SIZE
-from hrm.training.curriculum import depths
+from hrm.config.model import ModelConfig
+from hrm.models.layers import inner_width
+from hrm.tasks.grid import Grid
 
 
 class Product(NamedTuple):
-    """``(rows, inner) @ (inner, columns)``, as one board needs it."""
+    """``(rows, inner) @ (inner, columns)``, as one puzzle needs it."""
 
     name: str
     """Such as "L qkv": the module and the layer."""
     count: int
     """How often in one update of the module, over its blocks and, in attention, heads."""
     rows: int
-    """Cells of the board (S). Boards of a batch are stacked in rows, except in attention."""
+    """Cells of the grid (S). Puzzles of a batch are stacked in rows, except in attention."""
     inner: int
     columns: int
 
@@ -32,53 +32,34 @@ class Product(NamedTuple):
         return 2 * self.count * self.rows * self.inner * self.columns
 
 
-def forward_flops(config: ModelConfig, board_size: int) -> dict[Product, int]:
-    """Operations of one segment at inference, for one board, by product.
+def forward_flops(config: ModelConfig, grid: Grid) -> dict[Product, int]:
+    """Operations of one segment at inference, for one puzzle, by product.
 
     Args:
         config: of the model.
-        board_size: cells on a side (N).
+        grid: of the puzzles.
     """
     updates = _updates(config)
     return {
         product: product.flops * all_updates
         for module, (all_updates, _) in updates.items()
-        for product in _products(config, module, board_size**2)
+        for product in _products(config, module, grid)
     }
 
 
-def training_flops(config: ModelConfig, board_size: int, batch_size: int = 1) -> dict[Product, int]:
+def training_flops(config: ModelConfig, grid: Grid, batch_size: int = 1) -> dict[Product, int]:
     """Operations of one training update (a segment forward and backward), by product.
 
     Args:
         config: of the model; its `grad_horizon` says which steps count three times.
-        board_size: cells on a side (N).
-        batch_size: boards of the batch.
+        grid: of the puzzles.
+        batch_size: puzzles of the batch.
     """
     return {
         product: batch_size * product.flops * (all_updates + 2 * with_gradient)
         for module, (all_updates, with_gradient) in _updates(config).items()
-        for product in _products(config, module, board_size**2)
+        for product in _products(config, module, grid)
     }
-
-
-def run_flops(config: RunConfig) -> int:
-    """Operations of all training updates of a run; validation is not in them."""
-    shown = config.train.train_segment_cnt * config.train.epoch_cnt
-    total = 0.0
-    for share, cycles in depths(config):
-        model = _with_cycles(config.model, cycles)
-        for part in config.task.of_each_size():
-            flops = training_flops(model, part.board_size, part.train_count * shown)
-            total += share * sum(flops.values())
-    return round(total)
-
-
-def _with_cycles(config: ModelConfig, H_cycle_cnt: int) -> ModelConfig:
-    horizon = config.grad_horizon
-    if not isinstance(horizon, str):
-        horizon = min(horizon, H_cycle_cnt * config.L_cycle_cnt)
-    return config.model_copy(update={"H_cycle_cnt": H_cycle_cnt, "grad_horizon": horizon})
 
 
 def _updates(config: ModelConfig) -> dict[str, tuple[int, int]]:
@@ -94,13 +75,13 @@ def _updates(config: ModelConfig) -> dict[str, tuple[int, int]]:
     }
 
 
-def _products(config: ModelConfig, module: str, cells: int) -> list[Product]:
-    """What one update of a module (or one reading of the head) multiplies, for one board."""
-    width, heads = config.d_model, config.head_cnt
+def _products(config: ModelConfig, module: str, grid: Grid) -> list[Product]:
+    """What one update of a module (or one reading of the head) multiplies, for one puzzle."""
+    width, heads, cells = config.d_model, config.head_cnt, grid.cell_cnt
     if module == "head":
-        return [Product("head", 1, cells, width, VOCAB_SIZE)]
+        return [Product("head", 1, cells, width, grid.answer_codes)]
     blocks = config.H_block_cnt if module == "H" else config.L_block_cnt or config.H_block_cnt
-    inner, head_width = max(1, int(config.expansion * width * 2 / 3)), width // heads
+    inner, head_width = inner_width(width, config.expansion), width // heads
     products = [
         Product(f"{module} qkv", blocks, cells, width, 3 * width),
         Product(f"{module} attention scores", blocks * heads, cells, head_width, cells),

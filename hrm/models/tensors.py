@@ -6,6 +6,7 @@ Files of other writers have no checksum; they are read all the same.
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor
 from hrm.files import write_atomic
 
 _SEAL = "hrm"
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def write(path: Path, named: dict[str, Tensor], text: str = "") -> None:
@@ -56,11 +58,20 @@ def read(path: Path) -> tuple[dict[str, Tensor], str]:
 
 
 def _read_seal(metadata: dict[str, str]) -> dict[str, str]:
+    if _SEAL in metadata:
+        return dict(json.loads(metadata[_SEAL]))
     # By its look too: damage to its name must not turn the file into one without a seal.
-    for name, value in metadata.items():
-        if name == _SEAL or '"sha256"' in value:
-            return dict(json.loads(value))
-    return {}
+    return next(filter(None, map(_as_seal, metadata.values())), {})
+
+
+def _as_seal(value: str) -> dict[str, str] | None:
+    """The seal that an entry of the metadata is; None: other writers keep hashes there too."""
+    try:
+        seal = json.loads(value)
+    except (ValueError, RecursionError):
+        return None
+    looks_like_one = isinstance(seal, dict) and seal.keys() == {"sha256", "text"}
+    return seal if looks_like_one and _SHA256.fullmatch(str(seal["sha256"])) else None
 
 
 def _checksum(named: dict[str, Tensor], text: str) -> str:

@@ -1,23 +1,38 @@
-"""Curves as PNG, by matplotlib: what thinking buys, and accuracy against size and path length."""
+"""Curves as PNG, by matplotlib: what thinking buys, and accuracy against size and difficulty."""
 
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hrm.files import write_atomic
-
-if TYPE_CHECKING:
-    from hrm.inference.evaluation import Scores
-    from hrm.inference.tradeoff import Outcome
+from hrm.rendering.screenless import import_matplotlib
+from hrm.tasks.grid import Shape, shape_words
 
 COLOURS = ("#374151", "#0f766e", "#1d5fd6", "#cc5500", "#c0187a", "#8a6d00", "#7c3aed", "#64748b")
 MARKERS = "osD^vPX*"
 FEWEST = 5
-"""Boards of a bin of path lengths that are worth a point."""
+"""Puzzles of a bin of difficulties that are worth a point."""
+
+
+class Outcome(Protocol):
+    """What one way of thinking buys under one limit; see `inference.curve.Outcome`."""
+
+    @property
+    def way(self) -> str: ...
+    @property
+    def max_segments(self) -> int: ...
+    @property
+    def segments(self) -> float: ...
+    @property
+    def flops(self) -> float: ...
+    @property
+    def board_acc(self) -> float: ...
+    @property
+    def solved(self) -> float: ...
 
 
 def require_matplotlib() -> None:
@@ -27,19 +42,20 @@ def require_matplotlib() -> None:
         ValueError: saying how to install it.
     """
     try:
-        import matplotlib  # noqa: F401
+        import_matplotlib()
     except ImportError:
         raise ValueError(
-            "matplotlib draws the curves and is not installed; pip install 'hrm-lab[study]'"
+            "Matplotlib is needed for pictures of curves and is not installed; in your clone:"
+            " pip install -e '.[study]'"
         ) from None
 
 
-def save_tradeoff(path: Path, outcomes: Sequence["Outcome"], title: str) -> None:
+def save_tradeoff(path: Path, outcomes: Sequence[Outcome], title: str) -> None:
     """Solved and board acc against the segments allowed and against the operations spent.
 
     Args:
-        path: of the PNG.
-        outcomes: of `tradeoff.compare`.
+        path: of the picture, PNG unless its ending says PDF or SVG.
+        outcomes: of `curve.compare`.
         title: such as the model and the boards.
 
     Raises:
@@ -48,7 +64,7 @@ def save_tradeoff(path: Path, outcomes: Sequence["Outcome"], title: str) -> None
     figure, panels = _figure(2, 2, (10.5, 9.0), title)
     columns = (
         ("max_segments", 1, "segments that an attempt may take"),
-        ("flops", 1e9, "operations spent on a board (GFLOP, mean)"),
+        ("flops", 1e9, "operations spent on a puzzle (GFLOP, mean)"),
     )
     for row, (share, name) in enumerate((("solved", "solved"), ("board_acc", "board acc"))):
         for column, (cost, unit, words) in enumerate(columns):
@@ -71,50 +87,55 @@ def save_tradeoff(path: Path, outcomes: Sequence["Outcome"], title: str) -> None
 
 def save_sizes(
     path: Path,
-    scores: dict[int, dict[int, "Scores"]],
-    lengths: dict[int, NDArray[np.int32]],
+    solved: dict[Shape, dict[int, NDArray[np.bool_]]],
+    difficulties: dict[Shape, NDArray[np.int64]],
+    difficulty_words: str,
     title: str,
 ) -> None:
-    """Solved boards against their size, and against the length of their shortest path.
+    """Solved puzzles against their size, and against their difficulty.
 
     Args:
-        path: of the PNG.
-        scores: by size and segment count.
-        lengths: by size, steps from START to END of each board.
+        path: of the picture, PNG unless its ending says PDF or SVG.
+        solved: of each puzzle, by shape and segment count.
+        difficulties: by shape, of each puzzle; empty: there is no such thing.
+        difficulty_words: what it counts.
         title: such as the model.
 
     Raises:
         OSError: if the file cannot be written.
     """
-    figure, ((by_size, by_length),) = _figure(1, 2, (10.5, 4.6), title)
-    sizes = sorted(scores)
-    counts = sorted(scores[sizes[0]])
+    columns = 1 + bool(difficulties)
+    figure, (panels,) = _figure(1, columns, (5.25 * columns, 4.6), title)
+    shapes = sorted(solved)
+    counts = sorted(solved[shapes[0]])
+    sides = [rows for rows, _ in shapes]
     for i, count in enumerate(counts):
-        shares = [float(scores[size][count].solved.mean()) for size in sizes]
-        _line(by_size, i, sizes, shares, f"{count} segments")
-    by_size.set_xlabel("cells on a side of the board")
-    by_size.set_xticks(sizes)
-    for i, size in enumerate(sizes):
-        middles, shares = by_path_length(scores[size][counts[-1]].solved, lengths[size])
-        _line(by_length, i, middles, shares, f"{size}×{size}")
-    by_length.set_xlabel(f"steps of the shortest path ({counts[-1]} segments)")
-    for panel in (by_size, by_length):
+        shares = [float(solved[shape][count].mean()) for shape in shapes]
+        _line(panels[0], i, sides, shares, f"{count} segments")
+    panels[0].set_xlabel("rows of the grid")
+    panels[0].set_xticks(sides)
+    for i, shape in enumerate(difficulties):
+        middles, shares = by_difficulty(solved[shape][counts[-1]], difficulties[shape])
+        _line(panels[1], i, middles, shares, shape_words(shape))
+    for panel in panels[1:]:
+        panel.set_xlabel(f"{difficulty_words} ({counts[-1]} segments)")
+    for panel in panels:
         panel.set_ylabel("solved")
         panel.set_ylim(-0.03, 1.03)
         panel.legend(frameon=False)
     _save(figure, path)
 
 
-def by_path_length(
-    solved: NDArray[np.bool_], lengths: NDArray[np.int32], width: int = 8
+def by_difficulty(
+    solved: NDArray[np.bool_], difficulty: NDArray[np.int64], width: int = 8
 ) -> tuple[list[float], list[float]]:
-    """Bins of path lengths, `width` steps each: their middles, and the share of solved boards.
+    """Bins of difficulties, `width` of them each: their middles, and the share of solved puzzles.
 
-    Bins of fewer than `FEWEST` boards are left out.
+    Bins of fewer than `FEWEST` puzzles are left out.
     """
     middles, shares = [], []
-    for bin in range(int(lengths.max()) // width + 1):
-        inside = (lengths - 1) // width == bin
+    for bin in range(int(difficulty.max()) // width + 1):
+        inside = (difficulty - 1) // width == bin
         if inside.sum() >= FEWEST:
             middles.append(bin * width + (width + 1) / 2)
             shares.append(float(solved[inside].mean()))
@@ -123,6 +144,7 @@ def by_path_length(
 
 def _figure(rows: int, columns: int, size: tuple[float, float], title: str) -> tuple[Any, Any]:
     # No pyplot: it would look for a screen.
+    import_matplotlib()
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=size, layout="constrained")
@@ -143,5 +165,5 @@ def _line(panel: Any, number: int, x: Sequence[float], y: Sequence[float], label
 
 def _save(figure: Any, path: Path) -> None:
     content = BytesIO()
-    figure.savefig(content, format="png", dpi=110)
+    figure.savefig(content, format=path.suffix.lower().lstrip(".") or "png", dpi=110)
     write_atomic(path, content.getvalue())

@@ -1,1 +1,1 @@
-"""Run folders: what stands in one, starting a run, going on with it, what a person sees."""
+"""Run folders: what they contain, starting and resuming a run, showing its progress."""

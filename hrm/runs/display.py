@@ -1,12 +1,13 @@
-"""What a person sees while a model trains: the run's settings, a progress bar, a line an epoch."""
+"""The display of a training: the run's settings, a progress bar, a line an epoch."""
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from hrm.config.schema import RunConfig
+from hrm.runs.output import duration, make_console
 
 _COLUMNS = {
     "epoch": "epoch",
@@ -22,20 +23,27 @@ _COLUMNS = {
 
 
 class TrainingDisplay:
-    """A `Reporter` for the terminal; without one, it prints the epoch lines alone."""
+    """A `Reporter` for the terminal; without one, it prints the epoch lines alone.
 
-    def __init__(self, epoch_cnt: int, quiet: bool = False):
+    Args:
+        epoch_cnt: of the whole run.
+        on_lost: called when the output can no longer be written.
+        quiet: print nothing.
+    """
+
+    def __init__(self, epoch_cnt: int, on_lost: Callable[[], None], quiet: bool = False):
         self.epoch_cnt = epoch_cnt
-        self.console = Console(quiet=quiet, markup=False)
+        self.console = make_console(on_lost, quiet=quiet)
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            TextColumn("{task.completed}/{task.total} boards"),
-            TimeRemainingColumn(),
+            TextColumn("{task.completed}/{task.total} puzzles"),
+            TextColumn("{task.fields[left]}"),
             console=self.console,
             transient=True,
         )
-        self._task = self._bar.add_task("", total=None)
+        self._task = self._bar.add_task("", total=None, left="")
+        self._began: tuple[float, float] | None = None
 
     def __enter__(self) -> "TrainingDisplay":
         self.console.print(_line(_COLUMNS.values()), style="bold", soft_wrap=True)
@@ -46,12 +54,32 @@ class TrainingDisplay:
         self._bar.stop()
 
     def advance(self, epoch: int, phase: str, done: int, total: int) -> None:
-        """See `training.Reporter`."""
-        description = f"epoch {epoch}/{self.epoch_cnt} {phase}"
-        self._bar.update(self._task, description=description, completed=done, total=total)
+        """See `trainer.Reporter`."""
+        part = (epoch - 1 + (done / total if phase == "train" else 1.0)) / self.epoch_cnt
+        self._bar.update(
+            self._task,
+            description=f"epoch {epoch}/{self.epoch_cnt} {phase}",
+            completed=done,
+            total=total,
+            left=self._time_left(part),
+        )
+
+    def _time_left(self, part: float) -> str:
+        """Of the whole run, by the pace since this process began; validation is not told apart.
+
+        Args:
+            part: of the run that is done, in [0, 1].
+        """
+        now = time.monotonic()
+        if self._began is None:
+            self._began = now, part
+        since, before = self._began
+        if part <= before:
+            return ""
+        return f"{duration((now - since) * (1 - part) / (part - before))} left"
 
     def epoch(self, row: dict[str, float]) -> None:
-        """See `training.Reporter`."""
+        """See `trainer.Reporter`."""
         cells = (_number(row[key]) for key in _COLUMNS)
         self.console.print(_line(cells), highlight=False, soft_wrap=True)
 

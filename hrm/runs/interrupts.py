@@ -1,19 +1,23 @@
-"""Ctrl-C and SIGTERM as a question to ask between two steps, so that nothing is cut in half."""
+"""Ctrl-C and SIGTERM are noted, so that the work can stop between two steps and save first."""
 
 import signal
 from types import FrameType
 
 
 class Interrupts:
-    """While entered, a first signal is only noted; a second of its kind ends the process."""
+    """While entered, the first signal of a kind is only noted; the second ends the process."""
 
     signals = (signal.SIGINT, signal.SIGTERM)
 
     def __init__(self) -> None:
         self.received: int | None = None
 
+    def stop_for_lost_output(self) -> None:
+        """Ask for a stop as if the signal of a closed pipe had come."""
+        self.received = self.received or getattr(signal, "SIGPIPE", 13)
+
     def __call__(self) -> bool:
-        """Whether a signal has come."""
+        """Whether a signal was received."""
         return self.received is not None
 
     def __enter__(self) -> "Interrupts":

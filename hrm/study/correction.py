@@ -9,34 +9,34 @@ from hrm.study.schema import Expectation
 from hrm.study.statistics import FEWEST_SEEDS, Interval, Verdict, judge
 
 LEVEL = 0.05
-"""Of all the study's decided verdicts together: how likely one or more is decided by chance."""
+"""The probability that one or more of the study's decided verdicts is decided by chance."""
 _SMALLEST = 1e-12
-"""In place of a standard error of 0."""
+"""Used instead of a standard error of 0."""
 
 
 @dataclass(frozen=True)
 class Corrected:
-    """What is left of a verdict."""
+    """A verdict after the correction."""
 
     p: float
-    """Of the verdict alone."""
+    """The p-value of the verdict alone."""
     adjusted: float
-    """Of the verdict among all of them."""
+    """The p-value among all verdicts."""
     verdict: Verdict
     """The same as without correction, or undecided."""
 
 
 def p_value(interval: Interval, expect: Expectation, margin: float) -> float:
-    """Of the paired t-test that a verdict is: below 0.05 where `judge` decides.
+    """The p-value of a verdict, as a paired t-test: below 0.05 where `judge` decides.
 
-    The verdict asks whether a 95 % interval keeps clear of a limit on one side, or of two. Each is
-    a one-sided test at 2.5 %, so p is twice its tail. Of an undecided claim it is the smaller one
-    of its two verdicts.
+    The verdict asks whether a 95 % interval lies on one side of a limit, or between two. Each is a
+    one-sided test at 2.5 %, so p is twice its tail. For an undecided claim, p is the smaller one of
+    its two possible verdicts.
 
     Args:
-        interval: of the differences a − b; of three seeds at least.
+        interval: of the differences a − b, from three seeds or more.
         expect: as in `judge`.
-        margin: the same.
+        margin: as in `judge`.
     """
     from scipy.stats import t
 
@@ -45,7 +45,7 @@ def p_value(interval: Interval, expect: Expectation, margin: float) -> float:
     middle = -interval.mean if expect == "lower" else interval.mean
 
     def clear(distance: float) -> float:
-        """Of the mean being that far on the right side of a limit."""
+        """The p-value of a mean that lies that far on the right side of a limit."""
         return min(1.0, 2 * float(t.sf(distance / error, degrees)))
 
     below_margin, above_zero = clear(margin - middle), clear(middle)
@@ -59,10 +59,11 @@ def p_value(interval: Interval, expect: Expectation, margin: float) -> float:
 
 
 def holm(values: Sequence[float]) -> list[float]:
-    """Adjusted p-values: those below a level are together wrong no more often than that.
+    """Adjusted p-values, by Holm's method.
 
-    The smallest is multiplied by how many there are, the next by one less, and so on; none is less
-    than one before it.
+    If claims are accepted whose adjusted p-value is below a level, the probability that one or more
+    of them is wrong is at most that level. The smallest p-value is multiplied by the number of
+    values, the next one by one less, and so on. No adjusted value is less than one before it.
     """
     adjusted = [1.0] * len(values)
     highest = 0.0
@@ -73,10 +74,12 @@ def holm(values: Sequence[float]) -> list[float]:
 
 
 def corrected(findings: Sequence[Finding], margin: float) -> Mapping[str, Corrected]:
-    """By the name of the hypothesis, those that rest on three seeds at least; of all, one family.
+    """The corrected verdicts by the name of the hypothesis, all of them as one family.
+
+    Hypotheses with fewer than three seeds are left out.
 
     Args:
-        findings: of a study, exploratory ones among them.
+        findings: of a study, exploratory ones included.
         margin: the study's.
     """
     tested = {}

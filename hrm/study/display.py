@@ -1,33 +1,42 @@
-"""What a person sees while a study runs: a row a line, a seed a column, and the time left."""
+"""The display of a running study: a line a row, a column a seed, and the time left."""
 
 import contextlib
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from hrm.models.operations import run_flops
-from hrm.runs import folder as runs
+from hrm.runs.output import duration, make_console
 from hrm.study.definition import Run, Study
 from hrm.study.job import Job
 from hrm.study.results import Result
+from hrm.training.cost import run_flops
+from hrm.training.metrics import read_metrics
 
 _EVERY_SECONDS = 1.0
 
 
 class StudyDisplay:
-    """A live table on a terminal; elsewhere a line for each run that begins or ends.
+    """A live table on a terminal. Without one, a line for each run that begins or ends.
 
     Args:
         study: that runs.
         results: those that are there already, by run name.
         runs_folder: where the epochs of a running run are read from.
+        on_lost: called when the output can no longer be written.
     """
 
-    def __init__(self, study: Study, results: dict[str, Result], runs_folder: Path):
+    def __init__(
+        self,
+        study: Study,
+        results: dict[str, Result],
+        runs_folder: Path,
+        on_lost: Callable[[], None],
+    ):
         self._study, self._folder = study, runs_folder
         self._running: dict[str, int] = {}
         self._cost = {run.name: run_flops(run.config) for run in study.runs}
@@ -35,7 +44,7 @@ class StudyDisplay:
         self._results = {name: result for name, result in results.items() if name in self._cost}
         self._done_before = self._done()
         self._began = self._looked = time.monotonic()
-        self._console = Console(markup=False, highlight=False)
+        self._console = make_console(on_lost, highlight=False)
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
 
     def __enter__(self) -> "StudyDisplay":
@@ -48,7 +57,7 @@ class StudyDisplay:
         self._console.print(self._study.title, self._table(), sep="\n")
 
     def started(self, job: Job) -> None:
-        """A run begins, or goes on."""
+        """A run begins or continues."""
         before = self._done()
         self._results.pop(job.name, None)  # a former failure
         self._running[job.name] = epochs = self._epoch_cnt(job.name)
@@ -71,7 +80,7 @@ class StudyDisplay:
         )
 
     def refresh(self) -> None:
-        """Look at what the running runs have done."""
+        """Update the display from the epochs that runs in progress have finished."""
         if time.monotonic() - self._looked < _EVERY_SECONDS:
             return
         self._looked = time.monotonic()
@@ -81,9 +90,9 @@ class StudyDisplay:
             self._live.update(Group(*parts), refresh=True)
 
     def _epoch_cnt(self, name: str) -> int:
-        """Epochs of a run that are done, as far as its folder can be seen from here."""
+        """Epochs of a run that are done; 0 if its folder is on another machine."""
         with contextlib.suppress(ValueError):
-            return len(runs.read_metrics(self._folder / name))
+            return len(read_metrics(self._folder / name))
         return 0
 
     def _say(self, line: str) -> None:
@@ -120,7 +129,7 @@ class StudyDisplay:
         return ", ".join(words)
 
     def _done(self) -> float:
-        """Operations that need not be done any more, running runs counted by their epochs."""
+        """Operations that are done; runs in progress are counted by their epochs."""
         done = sum(self._cost[name] for name in self._results)
         for run in self._study.runs:
             epochs = self._running.get(run.name, 0)
@@ -134,11 +143,3 @@ class StudyDisplay:
             return None
         passed = time.monotonic() - self._began
         return passed * (sum(self._cost.values()) - done) / fresh
-
-
-def duration(seconds: float) -> str:
-    """Such as ``2 h 05 min``, ``12 min``, ``40 s``."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"

@@ -1,5 +1,6 @@
-"""Where jobs are carried out: in child processes of this one, or on a Ray cluster."""
+"""Where jobs are carried out: in child processes, or on a Ray cluster."""
 
+import contextlib
 import json
 import logging
 import os
@@ -16,10 +17,10 @@ _STOP_SECONDS = 60
 
 
 class Executor(Protocol):
-    """Carries out jobs; asked again and again what has become of them."""
+    """Carries out jobs. The study asks it regularly which of them have ended."""
 
     threads: int
-    """For each run."""
+    """CPU threads of each run."""
 
     @property
     def free(self) -> int:
@@ -30,7 +31,7 @@ class Executor(Protocol):
         """Begin with a job."""
 
     def finished(self) -> list[tuple[Job, Result]]:
-        """Jobs that have ended since the last time, each with its result or failure."""
+        """Jobs that have ended since the last call, each with its result or failure."""
         ...
 
     def stop(self) -> None:
@@ -40,9 +41,12 @@ class Executor(Protocol):
 class LocalExecutor:
     """Child processes, each with its share of the cores.
 
+    Threads of several runs must not share cores. Two trainings of two threads on two cores were
+    slowed down to a fifth and to a hundredth of their speed (docs/log.md).
+
     Args:
         workers: runs at a time.
-        threads: of each run; 0: the cores, divided by the workers.
+        threads: of each run; 0: the number of cores divided by the workers.
     """
 
     def __init__(self, workers: int, threads: int = 0):
@@ -62,14 +66,16 @@ class LocalExecutor:
             child = subprocess.Popen(
                 [sys.executable, "-m", "hrm", "study", "work"],
                 stdin=subprocess.PIPE,
+                bufsize=0,
                 stdout=log,
                 stderr=log,
                 env={**os.environ, "OMP_NUM_THREADS": str(job.threads)},
             )
         assert child.stdin
         # The pipe stays open: where it ends, however this process ended, the child stops too.
-        child.stdin.write(json.dumps(vars(job)).encode() + b"\n")
-        child.stdin.flush()
+        # A child that is gone already has its reason in its log; see `_outcome`.
+        with contextlib.suppress(BrokenPipeError):
+            child.stdin.write(json.dumps(vars(job)).encode() + b"\n")
         self._children[job] = child
 
     def finished(self) -> list[tuple[Job, Result]]:
@@ -95,11 +101,11 @@ class LocalExecutor:
 
 
 class RayExecutor:
-    """Tasks of a Ray cluster; run folders live on the machine of the task, or on a shared disk.
+    """Tasks of a Ray cluster. Run folders are on the machine of the task, or on a shared disk.
 
     Args:
         address: of a cluster ("auto": the one of this machine), or None to start one here.
-        threads: of each run, which takes as many CPUs.
+        threads: of each run; each run takes as many CPUs.
 
     Raises:
         ValueError: if Ray is not installed, or there is no cluster at the address.
@@ -111,7 +117,7 @@ class RayExecutor:
             import ray.exceptions
         except ImportError:
             raise ValueError(
-                "--executor ray: Ray is not installed; pip install 'hrm-lab[cluster]'"
+                "--executor ray: Ray is not installed; in your clone: pip install -e '.[cluster]'"
             ) from None
         self._ray = ray
         self.threads = threads or 1
@@ -147,7 +153,7 @@ class RayExecutor:
         job = self._jobs.pop(task)
         try:
             return self._ray.get(task)
-        except self._ray.exceptions.RayError as error:  # its worker or its machine is gone
+        except self._ray.exceptions.RayError as error:  # its worker or its machine was lost
             return failure(job, str(error).splitlines()[0])
 
     def _connect(self, address: str | None) -> None:
@@ -159,7 +165,7 @@ class RayExecutor:
 
 
 def _attempt(job: Job) -> Result:
-    from hrm.study.work import attempt  # torch, where the task is
+    from hrm.study.work import attempt  # imports torch, on the machine of the task only
 
     return attempt(job)
 

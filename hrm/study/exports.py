@@ -1,4 +1,4 @@
-"""A study's numbers as CSV, a number a cell, for whoever wants to go on with them."""
+"""A study's numbers as CSV, one number in each cell, for further analysis."""
 
 import csv
 import io
@@ -64,17 +64,27 @@ def _runs(study: Study, results: list[Result]) -> Table:
 
 
 def _epochs(results: list[Result]) -> Table:
-    rows = [[r["row"], r["seed"], *epoch.values()] for r in results for epoch in r["epochs"]]
-    return [*_WHOSE, *results[0]["epochs"][0]], rows
+    return _by_name([{**_whose(r), **epoch} for r in results for epoch in r["epochs"]])
 
 
 def _refinement(results: list[Result]) -> Table:
-    rows = [
-        [r["row"], r["seed"], count, *figures]
-        for r in results
-        for count, figures in enumerate(zip(*r["test"].values(), strict=True), start=1)
-    ]
-    return [*_WHOSE, "segments", *results[0]["test"]], rows
+    return _by_name(
+        [
+            {**_whose(r), "segments": count, **dict(zip(r["test"], figures, strict=True))}
+            for r in results
+            for count, figures in enumerate(zip(*r["test"].values(), strict=True), start=1)
+        ]
+    )
+
+
+def _whose(result: Result) -> dict[str, Any]:
+    return {name: result[name] for name in _WHOSE}
+
+
+def _by_name(records: list[dict[str, Any]]) -> Table:
+    """Every number under its own name: results of other versions may have other ones."""
+    names = list(dict.fromkeys(name for record in records for name in record))
+    return names, [[record.get(name) for name in names] for record in records]
 
 
 def _rows(study: Study, finished: Finished) -> Table:
@@ -105,20 +115,21 @@ def _hypotheses(study: Study, findings: list[Finding]) -> Table:
         own, validated = hypothesis.measure, hypothesis.measure.removeprefix("test_")
         judged = [(own, "best", "all", finding.verdict, finding.difference)]
         judged += [
-            (validated, epochs, "all", of_them.verdict, of_them.difference)
-            for epochs, of_them in finding.epochs.items()
+            (validated, epochs, "all", found.verdict, found.difference)
+            for epochs, found in finding.epochs.items()
             if (validated, epochs) != (own, "best")
         ]
         if new := finding.unseen:
             judged.append((own, "best", "new", new.verdict, new.difference))
         for measure, epochs, which, verdict, interval in judged:
-            whose = [hypothesis.name, stated, measure, hypothesis.expect or "", epochs, which]
-            rows.append([*whose, verdict, *(_cells(interval) if interval else [])])
+            cells = [hypothesis.name, stated, measure, hypothesis.expect or "", epochs, which]
+            rows.append([*cells, verdict, *(_cells(interval) if interval else [])])
             if (measure, which, epochs) == (own, "all", "best"):
                 left = among_all.get(hypothesis.name)
                 rows[-1] += [left.p, left.adjusted, left.verdict] if left else []
     header = ["hypothesis", "stated", "measure", "expect", "epochs", "of seeds", "verdict"]
-    return [*header, *_INTERVAL, "p", "Holm p", "Holm verdict"], rows
+    header += [*_INTERVAL, "p", "Holm p", "Holm verdict"]
+    return header, [row + [None] * (len(header) - len(row)) for row in rows]
 
 
 def _values(study: Study, row: str) -> list[str]:
@@ -138,7 +149,7 @@ def _facts(result: dict) -> list:
 
 
 def _selections() -> list[tuple[str, str]]:
-    """Epochs and measure, as far as they go together."""
+    """All pairs of epochs and measure that exist: test measures are of the best epoch only."""
     return [
         (epochs, measure)
         for epochs in EPOCHS

@@ -1,4 +1,4 @@
-"""What results say: figures of rows, aggregates over axes, verdicts on hypotheses."""
+"""From results to figures of rows, aggregates over axes and verdicts on hypotheses."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ Pair = tuple[str, str]
 
 
 class Finished:
-    """The results that are there, by row and seed; failures are left out."""
+    """The results that exist so far, by row and seed, without failures."""
 
     def __init__(self, results: Mapping[str, Result]):
         self.rows: dict[str, BySeed] = {}
@@ -43,7 +43,7 @@ class Finished:
         return board_interval([texts[min(texts, key=int)] for texts in exact])
 
     def difference(self, pairs: tuple[Pair, ...], measure: str, epochs: str = "best") -> Interval:
-        """Of a − b, averaged over the pairs seed by seed, over the seeds that all rows have."""
+        """The interval of a − b, averaged over the pairs seed by seed; see `differences`."""
         return t_interval(self.differences(pairs, measure, epochs))
 
     def differences(
@@ -53,7 +53,11 @@ class Finished:
         epochs: str = "best",
         without: Collection[int] = (),
     ) -> list[float]:
-        """Of `difference`: one for each seed that all rows have, but for the seeds `without`."""
+        """The differences a − b, averaged over the pairs.
+
+        Returns:
+            One for each seed that all rows have, except the seeds `without`.
+        """
         seeds = self._shared_seeds([row for pair in pairs for row in pair])
         return [
             mean(self._difference(pair, seed, measure, epochs) for pair in pairs)
@@ -80,7 +84,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class Aggregate:
-    """The rows of one value of an axis, taken together; controls are left out."""
+    """The rows of one value of an axis taken together, without controls."""
 
     axis: str
     value: str
@@ -93,7 +97,7 @@ class Aggregate:
 
 @dataclass(frozen=True)
 class Judged:
-    """A difference and what it says of the hypothesis."""
+    """A difference and the verdict that follows from it."""
 
     difference: Interval
     verdict: Verdict
@@ -101,18 +105,19 @@ class Judged:
 
 @dataclass(frozen=True)
 class Finding:
-    """What became of a hypothesis; one about the robustness of others has its verdict alone."""
+    """The result for a hypothesis. One about the robustness of others has a verdict only."""
 
     hypothesis: Hypothesis
     verdict: Verdict
     difference: Interval | None = None
-    """On which the verdict rests: by the hypothesis' own measure, of the best epoch."""
+    """The verdict rests on it: by the hypothesis' own measure, of the best epoch."""
     epochs: dict[str, Judged] = field(default_factory=dict)
     """On validation boards, by selection of epochs (`statistics.EPOCHS`)."""
     same: dict[str, str] = field(default_factory=dict)
-    """Selections left out there because they hold the same epochs as another one, and which."""
+    """Selections that are left out of `epochs` because they hold the same epochs as another one,
+    with the name of that one."""
     unseen: Judged | None = None
-    """Over the seeds alone that the study does not name as seen."""
+    """Over only the seeds that the study does not name as seen."""
     pairs: dict[Pair, Interval] = field(default_factory=dict)
     """Pair by pair, by the hypothesis' own measure, of the best epoch."""
 
@@ -157,7 +162,7 @@ def judge_all(study: Study, finished: Finished) -> list[Finding]:
 def _robust(hypothesis: Hypothesis, others: list[Finding]) -> Finding:
     verdict = agree([[judged.verdict for judged in other.epochs.values()] for other in others])
     same = {selection: first for other in others for selection, first in other.same.items()}
-    if same and verdict == "supported":  # the same epochs agree with themselves
+    if same and verdict == "supported":  # two selections hold the same epochs: no confirmation
         verdict = "undecided"
     return Finding(hypothesis, verdict, same=same)
 

@@ -5,10 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from hrm.config.schema import RunConfig
+from hrm.machine import LEFT_OPEN
 from hrm.study.definition import Run, Study
-
-OPEN = {"threads": 0, "device": "auto", "micro_batch": 0, "kernels": "auto"}
-"""Settings with these values are settled when a run begins."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,16 +17,16 @@ class Job:
     row: str
     seed: int
     config: dict[str, Any]
-    """Nested, as the study has it."""
+    """Nested, as in the study."""
     folder: str
     """Of the run; absolute."""
     test_count: int
     threads: int
-    """For this run, unless its config says so itself."""
+    """For this run, unless its config sets them."""
 
     @property
     def name(self) -> str:
-        """The run's."""
+        """The name of the run."""
         return f"{self.row}-seed{self.seed}"
 
 
@@ -39,11 +37,11 @@ def make_job(study: Study, run: Run, runs_folder: Path, threads: int) -> Job:
     return Job(study.name, run.row.name, run.seed, config, folder, study.test_count, threads)
 
 
-def settled_as(found: RunConfig, asked: RunConfig) -> RunConfig:
-    """`asked` with whatever it leaves to the machine settled as in the config of a run folder."""
-    settled = {
+def resolved_as(found: RunConfig, asked: RunConfig) -> RunConfig:
+    """`asked`, with the settings that it leaves to the machine taken from a run folder's config."""
+    resolved = {
         key: getattr(found.train, key)
-        for key, open_value in OPEN.items()
+        for key, open_value in LEFT_OPEN.items()
         if getattr(asked.train, key) == open_value
     }
-    return asked.model_copy(update={"train": asked.train.model_copy(update=settled)})
+    return asked.model_copy(update={"train": asked.train.model_copy(update=resolved)})

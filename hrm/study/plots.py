@@ -4,13 +4,16 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
+from hrm.rendering.screenless import import_matplotlib
 from hrm.study.definition import Row, Study
 from hrm.study.findings import Finding, Finished
 from hrm.study.schema import MEASURES
 from hrm.study.statistics import Interval
+
+import_matplotlib()
+from matplotlib.axes import Axes  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
 
 BLUE, RED, GREEN, PINK, ORANGE, SKY = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9",
@@ -131,13 +134,17 @@ def differences(study: Study, finished: Finished, findings: list[Finding]) -> Fi
     return figure
 
 
-PLOTS: dict[str, tuple[str, Plot]] = {
-    "differences": ("What each verdict rests on", differences),
-    "operations": ("Accuracy against training operations", operations),
-    "refinement": ("Refinement: accuracy against inference segments", refinement),
-    "training-curves": ("Training curves", training_curves),
+PLOTS: dict[str, tuple[str, str, Plot]] = {
+    "differences": ("What each verdict rests on", "Verdicts", differences),
+    "operations": ("Accuracy against training operations", "All rows", operations),
+    "training-curves": ("Training curves", "All rows", training_curves),
+    "refinement": (
+        "Refinement: accuracy against inference segments",
+        "Test set and other epochs",
+        refinement,
+    ),
 }
-"""File name, heading and function of each plot."""
+"""File name, heading, the table that it goes with, and function of each plot."""
 
 
 def _seeds_and_mean(

@@ -1,4 +1,4 @@
-"""What a number of seeds can decide, by the spread between the seeds that are there."""
+"""What a number of seeds can decide, estimated from the spread between the seeds so far."""
 
 import functools
 import math
@@ -20,20 +20,24 @@ from hrm.study.statistics import FEWEST_SEEDS
 from hrm.study.tables import NONE, number
 
 _SLICES = 1_000
-"""Of the distribution of a spread, each of the same probability: shares are then within 0.001 of
-those of a hundred times as many."""
+"""Equally likely parts of the distribution of a spread. With so many, shares are within 0.001 of
+those with a hundred times as many."""
 _PLAUSIBLE = 100
-"""True spreads that are averaged over."""
+"""Number of possible true spreads to average over."""
 _SMALLEST = 1e-9
-"""In place of no spread at all."""
+"""Used instead of a spread of 0."""
 
 
 @dataclass(frozen=True)
 class Power:
-    """What to expect of a hypothesis; shares are of studies, all with the same number of seeds."""
+    """What to expect for a hypothesis.
+
+    The last four are shares of imagined studies with the planned number of seeds: those that decide
+    the hypothesis, either way.
+    """
 
     seeds: int
-    """That are there."""
+    """Number of seeds so far."""
     found: float
     """Their mean difference."""
     spread: float
@@ -41,13 +45,13 @@ class Power:
     half: float
     """Expected half-width of the 95 % interval."""
     if_none: float
-    """Decided, if the true difference is 0."""
+    """If the true difference is 0."""
     if_margin: float
-    """Decided, if it is the margin, on the side where the claim has it or denies it."""
+    """If the true difference is the margin, with the sign that matters for the claim."""
     if_found: float
-    """Decided, if it is the one found."""
+    """If the true difference is the one found so far."""
     if_found_unsure: float
-    """The same, averaged over what the true spread may be, as so few seeds tell it."""
+    """The same, averaged over what the true spread may be: few seeds do not tell it exactly."""
 
 
 def expected_half(spread: float, seeds: int) -> float:
@@ -55,7 +59,7 @@ def expected_half(spread: float, seeds: int) -> float:
 
     Args:
         spread: the true standard deviation over seeds.
-        seeds: of the study; two at least.
+        seeds: of the study; two or more.
     """
     from scipy.stats import t
 
@@ -69,11 +73,12 @@ def expected_half(spread: float, seeds: int) -> float:
 def verdict_shares(
     difference: float, spread: float, seeds: int, expect: Expectation, margin: float
 ) -> tuple[float, float]:
-    """How many studies support a claim, and how many find it not supported; the rest is undecided.
+    """The share of studies that support a claim, and the share that find it not supported.
 
-    The mean over seeds is normal, its estimated spread is that of a chi distribution, and the two
-    are independent; their ratio is Student's noncentral t. A verdict may need both ends of the
-    interval, so the spread is taken in slices and the mean is exact in each.
+    All other studies leave it undecided. The mean over seeds is normal, its estimated spread has a
+    chi distribution, and the two are independent; their ratio is Student's noncentral t. A verdict
+    may need both ends of the interval. So the spread is divided into slices, and for each slice the
+    probability is computed exactly.
 
     Args:
         difference: the true one.
@@ -92,7 +97,7 @@ def verdict_shares(
     half = t.ppf(0.975, seeds - 1) * error * _found_spreads(seeds, _SLICES)
 
     def below(limit: np.ndarray) -> np.ndarray:
-        """The probability of a mean below a limit, slice by slice."""
+        """The probability that the mean is below a limit, for each slice."""
         return norm.cdf((limit - difference) / error)
 
     inside, outside = margin - half, np.maximum(half, margin - half)
@@ -108,7 +113,7 @@ def verdict_shares(
 
 @functools.cache
 def _found_spreads(seeds: int, count: int) -> np.ndarray:
-    """Spreads that so many seeds show of a true one of 1, each of the same probability."""
+    """Equally likely spreads between `seeds` seeds, if the true spread is 1."""
     from scipy.stats import chi2
 
     middles = (np.arange(count) + 0.5) / count
@@ -116,12 +121,12 @@ def _found_spreads(seeds: int, count: int) -> np.ndarray:
 
 
 def power(hypothesis: Hypothesis, values: Sequence[float], seeds: int, margin: float) -> Power:
-    """What to expect of a hypothesis.
+    """What to expect for a hypothesis.
 
     Args:
         hypothesis: with a comparison.
-        values: its differences so far, one a seed; two at least.
-        seeds: of the study that is planned; two at least.
+        values: its differences so far, one a seed; two or more.
+        seeds: of the study that is planned; two or more.
         margin: the study's.
     """
     expect = hypothesis.expect
@@ -131,7 +136,8 @@ def power(hypothesis: Hypothesis, values: Sequence[float], seeds: int, margin: f
     def decided(difference: float, spread: float) -> float:
         return sum(verdict_shares(difference, spread, seeds, expect, margin))
 
-    # The found spread over the true one is distributed alike for every true one; so is its inverse.
+    # The ratio of found to true spread has the same distribution for every true spread. So does its
+    # inverse, which gives the true spreads that are possible with the found one.
     plausible = spread / _found_spreads(len(values), _PLAUSIBLE)
     return Power(
         seeds=len(values),
@@ -146,7 +152,7 @@ def power(hypothesis: Hypothesis, values: Sequence[float], seeds: int, margin: f
 
 
 def powers(study: Study, finished: Finished) -> dict[str, Power | None]:
-    """By the name of each hypothesis that is tested, or None where there are fewer than two seeds.
+    """What to expect, by the name of the hypothesis; None where there are fewer than two seeds.
 
     Args:
         study: that is planned, with its number of seeds.
@@ -164,18 +170,21 @@ def powers(study: Study, finished: Finished) -> dict[str, Power | None]:
 
 
 def show_power(study: Study, results: dict[str, Result]) -> None:
-    """Print what the study's number of seeds can decide; nothing where no spread is known yet.
+    """Print what the study's number of seeds can decide; nothing if no spread is known yet.
 
     Args:
         study: that is planned.
-        results: those that are there, by run name.
+        results: the results so far, by run name.
     """
     console = Console(markup=False, highlight=False)
     finished = Finished(results)
     if not finished.rows or not study.hypotheses or len(study.seeds) < 2:
         return
     if find_spec("scipy") is None:
-        console.print("What so many seeds can decide needs SciPy: pip install 'hrm-lab[study]'")
+        console.print(
+            "What a number of seeds can decide is computed with SciPy, which is not installed; in"
+            " your clone: pip install -e '.[study]'"
+        )
         return
     expected = powers(study, finished)
     there = [found.seeds for found in expected.values() if found]
@@ -189,10 +198,10 @@ def show_power(study: Study, results: dict[str, Result]) -> None:
     for name, found in expected.items():
         table.add_row(name, *_cells(found))
     console.print(
-        f"What {len(study.seeds)} seeds can decide, by the spread between the {min(there)} or more"
-        " that there are: the half-width of the 95 % interval to expect, and in what share of"
-        f" studies a true difference of 0, of the margin {margin} and of the size found is decided."
-        " Unsure: of the size found, averaged over what the true spread may be.",
+        f"What {len(study.seeds)} seeds can decide, estimated from the spread between {min(there)}"
+        " or more seeds so far: the expected half-width of the 95 % interval, and the share of"
+        f" studies that decide a true difference of 0, of the margin {margin}, and of the size"
+        " found. Unsure: the same for the size found, averaged over what the true spread may be.",
         table,
         sep="\n",
     )

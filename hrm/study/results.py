@@ -1,19 +1,21 @@
-"""Result files: one a run, small, meant to be committed; all that a report needs.
+"""Result files: one for each run, small enough to be committed, and all that a report needs.
 
-A study goes on where its result files end, also on a machine that never saw its run folders.
+A study continues from its result files, even on a machine that does not have its run folders.
 """
 
 import json
 from pathlib import Path
 from typing import Any
 
-from hrm.config.schema import RunConfig, validate
+from hrm.config.load import validate
+from hrm.config.nested import differences
+from hrm.config.schema import RunConfig
 from hrm.files import read_text, write_atomic
 from hrm.study.definition import Run, Study
 from hrm.study.job import Job
 
 Result = dict[str, Any]
-"""What `work.carry_out` returned; or of a failed run, what it was, and the reason as `failed`."""
+"""What `work.carry_out` returned; for a failed run, which run it was and the reason as `failed`."""
 
 FORMAT_VERSION = 1
 _MAX_BYTES = 2**26
@@ -21,25 +23,26 @@ _NEEDED = ("study", "row", "seed", "config", "test_count")
 
 
 def left_by_child(job: Job) -> Path:
-    """Where a child process leaves its result: beside the run folder, which may hold no run yet."""
+    """The file in which a child process leaves its result: beside the run folder, which may not
+    exist yet."""
     return Path(f"{job.folder}.result")
 
 
 def write_result(folder: Path, job: Job, result: Result) -> None:
-    """Write a run's result to its file, replacing a former failure."""
+    """Write a run's result to its file; it replaces an earlier failure."""
     content = {"format_version": FORMAT_VERSION, "test_count": job.test_count, **result}
     lines = [f"{json.dumps(key)}: {_value(value)}" for key, value in content.items()]
     write_atomic(folder / f"{job.name}.json", "{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def failure(job: Job, reason: str) -> Result:
-    """The result of a run that came to nothing."""
+    """The result of a run that failed."""
     described = {"study": job.study, "row": job.row, "seed": job.seed, "config": job.config}
     return {**described, "failed": reason}
 
 
 def read_results(folder: Path, study: Study) -> dict[str, Result]:
-    """All results in a folder, failures among them, by the name of their run.
+    """All results in a folder, failures included, by the name of their run.
 
     Raises:
         ValueError: naming the file, if one is damaged or of another study.
@@ -63,13 +66,10 @@ def read_results(folder: Path, study: Study) -> dict[str, Result]:
     return results
 
 
-def first_difference(then: Any, now: Any, place: str = "") -> str:
-    """In words, where two nested dictionaries first differ."""
-    if isinstance(then, dict) and isinstance(now, dict):
-        for key in [*now, *(key for key in then if key not in now)]:
-            if then.get(key) != now.get(key):
-                return first_difference(then.get(key), now.get(key), f"{place}.{key}".lstrip("."))
-    return f"{place} is {then!r} there and {now!r} here"
+def first_difference(then: Any, now: Any) -> str:
+    """The first place where two nested dictionaries differ, in words."""
+    place, before, after = differences(then, now)[0]
+    return f"{place} is {before!r} there and {after!r} here"
 
 
 def _read(file: Path) -> Result:
@@ -90,13 +90,13 @@ def _read(file: Path) -> Result:
 
 def _config(file: Path, result: Result) -> RunConfig:
     try:
-        return validate(result["config"])  # keys that are newer than the result get their defaults
+        return validate(result["config"])  # keys that are missing in an old result get defaults
     except ValueError as error:
         raise ValueError(f"{file}: {str(error).splitlines()[0]}") from None
 
 
 def _value(value: Any) -> str:
-    """JSON on one line, but for epochs, which have a line each."""
+    """JSON on one line, except for epochs, which have a line each."""
     if isinstance(value, list) and value and isinstance(value[0], dict):
         return "[\n  " + ",\n  ".join(json.dumps(entry) for entry in value) + "\n]"
     return json.dumps(value)

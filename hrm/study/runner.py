@@ -1,4 +1,4 @@
-"""Run a study: start what is not done yet, record what ends, go on after any stop."""
+"""Run a study: start the runs that have no result yet, and record each result."""
 
 import signal
 import time
@@ -10,34 +10,35 @@ from hrm.runs.interrupts import Interrupts
 from hrm.study.definition import Run, Study
 from hrm.study.display import StudyDisplay
 from hrm.study.executors import Executor
-from hrm.study.job import Job, make_job, settled_as
+from hrm.study.job import Job, make_job, resolved_as
 from hrm.study.results import Result, first_difference, read_results, write_result
 
 _LOOK_SECONDS = 0.2
 
 
 def run_study(study: Study, runs_folder: Path, results_folder: Path, executor: Executor) -> None:
-    """Carry out every run that has no result yet; failed ones are tried again.
+    """Carry out every run that has no result yet; failed runs are tried again.
 
     Args:
         study: what to run.
-        runs_folder: a run folder for each run goes there.
-        results_folder: a result file for each run goes there.
+        runs_folder: gets a run folder for each run.
+        results_folder: gets a result file for each run.
         executor: carries the runs out.
 
     Raises:
         ValueError: if a folder holds results or runs of another study, or is in use; nothing is
             then written.
-        WorkFailed: when all has been tried: a line for each run that failed.
-        Stopped: if a signal asked to stop; running ones have saved themselves.
+        WorkFailed: after all runs were tried, with a line for each run that failed.
+        Stopped: if a signal asked to stop; runs in progress have saved themselves.
         OSError: if a result cannot be written.
     """
     results = read_results(results_folder, study)
     waiting = [run for run in study.runs if "failed" in results.get(run.name, {"failed": ""})]
     for run in waiting:
         _require_own(runs_folder / run.name, run)
-    display = StudyDisplay(study, results, runs_folder)
-    with runs.locked(runs_folder), Interrupts() as interrupts, display:
+    interrupts = Interrupts()
+    display = StudyDisplay(study, results, runs_folder, interrupts.stop_for_lost_output)
+    with runs.locked(runs_folder), interrupts, display:
         jobs = [make_job(study, run, runs_folder, executor.threads) for run in waiting]
         failed = _carry_out(jobs, results_folder, executor, interrupts, display)
     if failed:
@@ -54,7 +55,11 @@ def _carry_out(
     interrupts: Interrupts,
     display: StudyDisplay,
 ) -> dict[str, str]:
-    """Until none is left; the reasons of those that failed, by name."""
+    """Carry out all jobs.
+
+    Returns:
+        The reasons of those that failed, by name.
+    """
     running: set[Job] = set()
     failed = {}
 
@@ -72,7 +77,7 @@ def _carry_out(
             running.add(job)
             display.started(job)
         for job, result in executor.finished():
-            # A Ctrl-C reaches children first; what they stopped for is no failure.
+            # Ctrl-C reaches the children too, perhaps earlier. A run that it stops has not failed.
             if not interrupts() or "failed" not in result:
                 record(job, result)
         if interrupts():
@@ -87,11 +92,11 @@ def _carry_out(
 
 
 def _require_own(folder: Path, run: Run) -> None:
-    """Refuse a run folder that was made by another study, or by an earlier version of this one."""
+    """Refuse a run folder of another study, or of this study with other settings."""
     if not runs.is_taken(folder):
         return
     found = runs.read_config(folder)
-    asked = settled_as(found, run.config)
+    asked = resolved_as(found, run.config)
     if found != asked:
         difference = first_difference(found.model_dump(), asked.model_dump())
         raise ValueError(

@@ -11,10 +11,11 @@ import numpy as np
 from hrm.study.schema import Expectation
 
 EPOCHS = {"best": "best epoch", "top3": "mean of top 3", "last5": "mean of last 5"}
-"""Which epochs a figure is of, and what tables call it."""
+"""Selections of epochs, and their names in tables."""
 
 FEWEST_SEEDS = 3
-"""With fewer, every verdict is undecided: the interval of two that happen to agree is narrow."""
+"""With fewer, every verdict is undecided: two seeds may agree by chance, and their interval is then
+narrow."""
 
 Verdict = Literal["supported", "not supported", "undecided"]
 
@@ -29,13 +30,13 @@ _RESAMPLES = 2_000
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean with its 95 % interval, which is NaN where one value alone gives none."""
+    """A mean with its 95 % interval; the interval is NaN if there is only one value."""
 
     mean: float
     low: float
     high: float
     count: int
-    """Values that it is of."""
+    """Number of values."""
 
     @property
     def half(self) -> float:
@@ -46,8 +47,9 @@ class Interval:
 def summarise(epochs: Sequence[dict[str, float]]) -> dict[str, dict[str, float]]:
     """A run's figures by selection of epochs (`EPOCHS`), from the rows of its metrics.
 
-    `best` is the epoch of the highest board acc, the earliest of equal ones; acc4x and gap are of
-    that same epoch. `top3` and `last5` are means over those epochs, of which there may be fewer.
+    `best` is the epoch with the highest board acc, the earliest of equal ones; acc4x and gap are of
+    that same epoch. `top3` and `last5` are means over those epochs; in a short training there are
+    fewer.
     """
     by_board_acc = sorted(epochs, key=lambda row: (-row["board_acc"], row["epoch"]))
     chosen = {"best": by_board_acc[:1], "top3": by_board_acc[:3], "last5": list(epochs)[-5:]}
@@ -60,7 +62,7 @@ def summarise(epochs: Sequence[dict[str, float]]) -> dict[str, dict[str, float]]
 
 
 def same_epochs(epoch_cnt: int) -> dict[str, str]:
-    """Selections that hold the same epochs as an earlier one, and which, in so short a training."""
+    """In a short training: selections with the same epochs as an earlier selection, and which."""
     if epoch_cnt == 1:
         return {"top3": "best", "last5": "best"}
     return {"last5": "top3"} if epoch_cnt <= 3 else {}
@@ -80,8 +82,9 @@ def t_interval(values: Sequence[float]) -> Interval:
 def board_interval(right: Sequence[str]) -> Interval:
     """The share of boards that are right, with a 95 % bootstrap interval over boards.
 
-    Boards are drawn anew with replacement within each seed, which has its own boards, and the
-    shares are averaged over the seeds: how much hangs on the boards, not on the training.
+    Each seed has its own boards. They are drawn anew with replacement within each seed, and the
+    shares are averaged over the seeds. The interval shows how much depends on the boards, not on
+    the training.
 
     Args:
         right: for each seed a text of 0 and 1, a character a board.
@@ -95,12 +98,12 @@ def board_interval(right: Sequence[str]) -> Interval:
 
 
 def judge(interval: Interval, expect: Expectation, margin: float) -> Verdict:
-    """What the interval of a difference says of a claim about it.
+    """What the interval of a difference says about a claim.
 
     Args:
         interval: of a − b.
-        expect: what the claim says of it.
-        margin: differences within ± this are none that matter.
+        expect: what the claim says about a − b.
+        margin: differences within ± this do not matter.
     """
     low, high = interval.low, interval.high
     if expect == "lower":
@@ -117,10 +120,14 @@ def judge(interval: Interval, expect: Expectation, margin: float) -> Verdict:
 
 
 def agree(verdicts: Sequence[Sequence[Verdict]]) -> Verdict:
-    """Whether findings are robust: each a list of one claim's verdicts under several selections.
+    """Whether findings are robust.
 
-    Not supported if one turns into its opposite; supported if none changes at all and not all are
-    undecided.
+    Args:
+        verdicts: for each claim, its verdicts under several selections of epochs.
+
+    Returns:
+        Not supported if a verdict turns into its opposite. Supported if none changes at all and not
+        all are undecided. Otherwise undecided.
     """
     if any({"supported", "not supported"} <= set(changing) for changing in verdicts):
         return "not supported"

@@ -11,12 +11,13 @@ from hrm.study.schema import MEASURES
 from hrm.study.statistics import EPOCHS, Interval
 
 NONE = "–"
+_WORDS_FROM = 24
 _EXPECTED = {"higher": "> 0", "lower": "< 0", "equal": "≈ 0", "not_higher": "≤ 0"}
 
 
 @dataclass(frozen=True)
 class Table:
-    """A heading, columns, rows of text, and what has to be said about them."""
+    """A heading, columns, rows of text, and a note about them."""
 
     title: str
     header: list[str]
@@ -25,7 +26,7 @@ class Table:
 
 
 def main_table(study: Study, finished: Finished) -> Table:
-    """Every row at its best epoch, beside what was published of it."""
+    """Every row at its best epoch, beside the published figures."""
     measures = ["board_acc", "acc4x", "gap", "solved", "solved4x"]
     header = [*_row_header(study), "seeds", *(MEASURES[m] for m in measures), "over boards"]
     published = study.published
@@ -85,7 +86,8 @@ def aggregate_tables(study: Study, finished: Finished) -> list[Table]:
             cells.append(interval_text(average, signed=measure == "gap"))
         if study.published:
             cells += _published_cells(aggregate)
-        empty = Table(f"By {aggregate.axis}", [aggregate.axis, *header], [], _AGGREGATES)
+        note = _AGGREGATES + (_RECOMPUTED if study.published else "")
+        empty = Table(f"By {aggregate.axis}", [aggregate.axis, *header], [], note)
         tables.setdefault(aggregate.axis, empty).rows.append(cells)
     return list(tables.values())
 
@@ -93,50 +95,58 @@ def aggregate_tables(study: Study, finished: Finished) -> list[Table]:
 _AGGREGATES = (
     "Every row weighs the same; controls are left out; ± is half the 95 % t-interval over seeds."
     " The rows are not balanced over the axes, so aggregates compare unlike sets of rows; verdicts"
-    " rest on matched pairs instead. *Recomputed*: from the published rows."
+    " rest on matched pairs instead."
 )
+_RECOMPUTED = " *Recomputed*: from the published rows."
 
 
 def verdict_table(study: Study, findings: list[Finding]) -> Table:
     """The hypotheses, the differences measured, and the verdicts."""
-    header = ["hypothesis", "claim", "stated", "measure", "expected", "difference", "verdict"]
-    header += ["Holm"]
+    header = ["hypothesis", "verdict", "claim", "difference", "Holm", "stated", "measure"]
+    header += ["expected"]
     among_all = corrected(findings, study.margin)
-    header += [f"validation: {_short(epochs)}" for epochs in EPOCHS]
-    unseen = any(finding.unseen for finding in findings)
-    header += ["new seeds alone"] if unseen else []
     rows = []
     for finding in findings:
         hypothesis, difference = finding.hypothesis, finding.difference
-        cells = [hypothesis.name, hypothesis.claim]
+        cells = [hypothesis.name, finding.verdict, hypothesis.claim]
+        cells.append(_difference_text(difference) if difference else NONE)
+        cells.append(_corrected_text(among_all.get(hypothesis.name)))
         cells.append("exploratory" if hypothesis.exploratory else "before")
         if difference:
             assert hypothesis.expect
             cells += [MEASURES[hypothesis.measure], _EXPECTED[hypothesis.expect]]
-            cells.append(_difference_text(difference))
         else:
-            cells += [NONE, "same verdicts", NONE]
-        cells += [finding.verdict, _corrected_text(among_all.get(hypothesis.name))]
-        cells += [_epochs_text(finding, epochs) for epochs in EPOCHS]
-        cells += [_judged_text(finding.unseen)] if unseen else []
+            cells += [NONE, "same verdicts"]
         rows.append(cells)
-    return Table("Verdicts", header, rows, _verdict_note(study, len(among_all), unseen))
-
-
-def _verdict_note(study: Study, tested_cnt: int, unseen: bool) -> str:
     note = (
         "Differences a − b of matched pairs, seed by seed, averaged over the pairs, with the 95 %"
         f" t-interval over seeds. ≈ 0 is supported only by an interval within ±{study.margin:g}."
         " The rules stand in the study's YAML file. *Exploratory*: results that bear on it were"
         " known when it was written. *Holm*: what is left of the verdict among all"
-        f" {tested_cnt} that are tested, with its adjusted p, by paired t-tests over seeds and"
-        " Holm's method. *Validation*: the same on validation boards, at the best"
-        " epoch, which is chosen on them, and by the mean of several."
+        f" {len(among_all)} that are tested, with its adjusted p, by paired t-tests over seeds and"
+        " Holm's method."
+    )
+    return Table("Verdicts", header, rows, note)
+
+
+def other_verdict_table(study: Study, findings: list[Finding]) -> Table:
+    """The same comparisons by other epochs, and by the new seeds alone."""
+    unseen = any(finding.unseen for finding in findings)
+    header = ["hypothesis", "verdict", *(f"validation: {_short(epochs)}" for epochs in EPOCHS)]
+    header += ["new seeds alone"] if unseen else []
+    rows = []
+    for finding in findings:
+        cells = [finding.hypothesis.name, finding.verdict]
+        cells += [_epochs_text(finding, epochs) for epochs in EPOCHS]
+        rows.append(cells + ([_judged_text(finding.unseen)] if unseen else []))
+    note = (
+        "*Validation*: the same comparisons on validation boards, at the best epoch, which is"
+        " chosen on them, and by the mean of several."
     )
     if unseen:
         seen = ", ".join(map(str, study.seen))
         note += f" *New seeds alone*: without seeds {seen}, whose results were known before."
-    return note
+    return Table("Verdicts by other epochs", header, rows, note)
 
 
 def _corrected_text(left: Corrected | None) -> str:
@@ -226,3 +236,8 @@ def _range_text(interval: Interval) -> str:
 
 def _short(epochs: str) -> str:
     return {"best": "best", "top3": "top 3", "last5": "last 5"}[epochs]
+
+
+def is_words(cell: str) -> bool:
+    """Whether a cell holds a sentence rather than figures."""
+    return len(cell) > _WORDS_FROM and sum(map(str.isalpha, cell)) > len(cell) / 2

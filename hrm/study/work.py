@@ -1,7 +1,7 @@
 """Carry out a job: train in a run folder, then measure.
 
-Done again after a stop, a job goes on where it was; done again after its end, it gives the same
-result.
+A job that was stopped continues where it was. A job that is carried out again after its end gives
+the same result.
 """
 
 import contextlib
@@ -18,26 +18,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrm.config.schema import RunConfig
-from hrm.data.dataset import content_hash, held_out, load_dataset
+from hrm.data.hashing import content_hash
+from hrm.data.load import load_dataset
+from hrm.data.source import held_out
 from hrm.errors import Stopped, WorkFailed
 from hrm.files import write_atomic
-from hrm.inference.evaluation import Scores, joined, score_boards
-from hrm.models.hrm import HRM
-from hrm.models.operations import forward_flops, run_flops, training_flops
+from hrm.inference.evaluation import LONG, Scores, joined, score
+from hrm.inference.models import load_model
+from hrm.machine import LEFT_OPEN
+from hrm.models.operations import forward_flops, training_flops
 from hrm.runs import folder as runs
 from hrm.runs import launch
-from hrm.study.job import OPEN, Job
+from hrm.runs.versions import versions
+from hrm.study.job import Job
 from hrm.study.results import Result, failure, left_by_child
 from hrm.study.statistics import summarise
+from hrm.tasks import registry
+from hrm.training.cost import run_flops
+from hrm.training.metrics import read_metrics
 
 CURVE_SEGMENTS = 16
-"""The test set is answered after 1 … this many segments."""
+"""The test set is answered after 1, 2, … segments, up to this number."""
 
 _LOCK_SECONDS = 60
 
 
 def work() -> None:
-    """What a child process does: the job on its standard input, until that ends."""
+    """The work of a child process: it carries out the job that it reads from its standard input."""
     job = Job(**json.loads(sys.stdin.readline()))
     threading.Thread(target=_stop_with_parent, daemon=True).start()
     write_atomic(left_by_child(job), json.dumps(attempt(job)))
@@ -51,13 +58,16 @@ def attempt(job: Job) -> Result:
         return failure(job, "stopped; it goes on when the study does")
     except Exception as error:
         if not isinstance(error, WorkFailed | ValueError | OSError):
-            traceback.print_exc()  # a fault of the program: for the log
+            traceback.print_exc()  # a bug: it goes to the log
         lines = str(error).splitlines() or [type(error).__name__]
         return failure(job, lines[0].replace(job.folder, job.name))
 
 
 def carry_out(job: Job) -> Result:
-    """Train (or go on training) and measure; what was asked for, and what came of it.
+    """Train, or continue training, and measure.
+
+    Returns:
+        What was asked for, and its results.
 
     Raises:
         Diverged, Stopped, OSError, ValueError: as `launch.start` and `launch.resume`.
@@ -75,7 +85,7 @@ def carry_out(job: Job) -> Result:
 
 
 def _wait_for(folder: Path) -> None:
-    """Let a process that was left behind by a killed study save itself and end."""
+    """Wait until a process that a killed study left behind has saved itself and ended."""
     for _ in range(_LOCK_SECONDS):
         with contextlib.suppress(ValueError), runs.locked(folder):
             return
@@ -84,16 +94,17 @@ def _wait_for(folder: Path) -> None:
 
 def _result(job: Job, config: RunConfig, folder: Path) -> Result:
     began = time.perf_counter()
-    epochs = runs.read_metrics(folder)
-    model = HRM.from_pretrained(folder)
+    epochs = read_metrics(folder)
+    train = runs.read_config(folder).train
+    model = load_model(str(folder), train.device)  # measured where it was trained
     short = config.model.infer_segment_cnt
-    dataset = load_dataset(config.task)
-    test = held_out(config.task.board_size, config.task.wall_prob, job.test_count)
-    counts = range(1, max(CURVE_SEGMENTS, 4 * short) + 1)
-    tested = score_boards(model, test, counts)
-    by_size = [score_boards(model, boards, [short, 4 * short]) for boards in dataset.val_sets]
-    validated = {n: joined([scores[n] for scores in by_size]) for n in (short, 4 * short)}
-    settled = runs.read_config(folder).train
+    task, dataset = registry.make(config.task), load_dataset(config.task)
+    test = held_out(task, job.test_count)
+    counts = range(1, max(CURVE_SEGMENTS, LONG * short) + 1)
+    tested = joined(list(score(model, task, test, counts)))
+    validated = joined(
+        [s for val in dataset.val_sets for s in score(model, task, val, [short, LONG * short])]
+    )
     return {
         "study": job.study,
         "row": job.row,
@@ -105,9 +116,9 @@ def _result(job: Job, config: RunConfig, folder: Path) -> Result:
             "training": round(sum(row["seconds"] for row in epochs), 1),
             "measuring": round(time.perf_counter() - began, 1),
         },
-        "settled": {key: getattr(settled, key) for key in OPEN},
-        "versions": runs.versions(),
-        "hashes": {**dataset.hashes, "test": content_hash(test)},
+        "settled": {key: getattr(train, key) for key in LEFT_OPEN},
+        "versions": versions(),
+        "hashes": {**dataset.hashes, "test": content_hash(test.inputs)},
         "summary": summarise(epochs),
         "test": _curve(tested),
         "validation": _board_by_board(validated),
@@ -116,12 +127,12 @@ def _result(job: Job, config: RunConfig, folder: Path) -> Result:
 
 
 def _operations(config: RunConfig) -> dict[str, int]:
-    """Of one training update with a full batch, of all of them, and of thinking for a segment."""
-    size, batch = config.task.board_size, config.train.batch_size
+    """Operations of one training update with a full batch, of all updates, and of one segment."""
+    grid, batch = registry.make(config.task).grid, config.train.batch_size
     return {
-        "update": sum(training_flops(config.model, size, batch).values()),
+        "update": sum(training_flops(config.model, grid, batch).values()),
         "training": run_flops(config),
-        "segment": sum(forward_flops(config.model, size).values()),
+        "segment": sum(forward_flops(config.model, grid).values()),
     }
 
 
@@ -132,7 +143,7 @@ def _curve(scores: dict[int, Scores]) -> dict[str, list[float]]:
 
 
 def _board_by_board(scores: dict[int, Scores]) -> dict[str, dict[str, str]]:
-    """For each segment count a text of 0 and 1, a character a board."""
+    """For each segment count a text of 0 and 1, one character for each board."""
     return {
         "exact": {str(count): _flags(after.exact) for count, after in scores.items()},
         "solved": {str(count): _flags(after.solved) for count, after in scores.items()},
@@ -144,7 +155,7 @@ def _flags(right: NDArray[np.bool_]) -> str:
 
 
 def _stop_with_parent() -> None:
-    """A parent that is gone, however it ended, has closed the pipe."""
+    """Stop this process when its parent has ended: the pipe between them is then closed."""
     while os.read(sys.stdin.fileno(), 1):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

@@ -107,7 +107,7 @@ class Verdict(NamedTuple):
 
 
 EXACT = Verdict("exact", "exact match", True)
-"""Every cell equals the label."""
+"""Every cell that is graded equals the label."""
 SOLVED = Verdict("solved", "another right answer", True)
 NONE = Verdict("none", "not a solution", False)
 UNSOLVABLE = Verdict("unsolvable", "this puzzle has no solution", False)
@@ -120,6 +120,12 @@ class Puzzle(NamedTuple):
     """``(R, C)`` codes."""
     answer: Cells | None = None
     """``(R, C)`` codes, where the answer was given with it."""
+
+
+def equal_where_graded(answers: Cells, labels: Cells) -> NDArray[np.bool_]:
+    """``(n,)`` whether each answer equals its label, `IGNORE` aside; not where there is none."""
+    graded = labels != IGNORE
+    return ((answers == labels) | ~graded).all(axis=(1, 2)) & graded.any(axis=(1, 2))
 
 
 def shape_words(shape: Shape) -> str:

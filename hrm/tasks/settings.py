@@ -2,13 +2,16 @@
 
 from typing import Annotated, ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from hrm.section import Count, Section, Seed
 from hrm.tasks.grid import Shape
 
 HELD_OUT_SEED = 2**31 - 1
 """The `task.seed` of puzzles that no run trains on; report test results on them."""
+
+LARGEST_SIDE = 256
+"""Cells on a side of a grid."""
 
 _MAX_BYTES = 2**33
 _BYTES_A_CELL = 18
@@ -21,6 +24,16 @@ class TaskSettings(Section):
     shape_keys: ClassVar[tuple[str, ...]] = ()
     """The keys that hold rows and columns, or the one that holds both; empty: `rows` and `columns`
     where there are such keys, else `size`."""
+
+    of_one_shape: ClassVar[dict[str, object]] = {}
+    """Keys with values, to be set where only one of several shapes is meant."""
+
+    paths: ClassVar[tuple[str, ...]] = ("train_boards", "val_boards")
+    """The keys that hold files and folders. They are absolute in a run's config, and a model folder
+    says nothing of them."""
+
+    begins_with: ClassVar[dict[str, object]] = {}
+    """Keys with values that `hrm train TASK` starts from, whatever its preset says."""
 
     name: str = ""
     """The task: one that comes with hrm (`hrm info` lists them), FILE.py:Class, or
@@ -41,8 +54,16 @@ class TaskSettings(Section):
     val_boards: str | None = None
     """A file of your own validation puzzles; without it, the last tenth of `train_boards`."""
 
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: object) -> None:
+        # A task that gives a key another default need not repeat its manual.
+        for key, field in TaskSettings.model_fields.items():
+            own = cls.model_fields[key]
+            own.description = own.description or field.description
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        self._require_shape()
         if self.seed == HELD_OUT_SEED:
             raise ValueError(f"seed: {HELD_OUT_SEED} names the held-out puzzles; use another seed")
         if self.val_boards and not self.train_boards:
@@ -57,10 +78,32 @@ class TaskSettings(Section):
             )
         return self
 
+    def _require_shape(self) -> None:
+        if type(self).shape is not TaskSettings.shape:  # something else says it
+            return
+        for key in self.keys_of_shape():
+            if key not in type(self).model_fields:
+                raise ValueError(
+                    f"{key}: the task's Config has no such key; give it size, or rows and columns"
+                )
+            side = getattr(self, key)
+            if side is not None and not 1 <= side <= LARGEST_SIDE:
+                raise ValueError(f"{key}: {side}; give 1 to {LARGEST_SIDE}")
+
     @property
     def shape(self) -> Shape:
-        """Rows and columns of the puzzles."""
-        sides = [getattr(self, key) for key in self._shape_keys()]
+        """Rows and columns of the puzzles.
+
+        Raises:
+            ValueError: if the settings declare no such keys.
+        """
+        missing = [key for key in self.keys_of_shape() if key not in type(self).model_fields]
+        if missing:
+            raise ValueError(
+                f"{missing[0]}: no such key in {type(self).__name__}; declare size, or rows and"
+                " columns, or name other keys in shape_keys"
+            )
+        sides = [getattr(self, key) for key in self.keys_of_shape()]
         return sides[0], sides[-1]
 
     def with_shape(self, shape: Shape) -> Self:
@@ -69,11 +112,28 @@ class TaskSettings(Section):
         Raises:
             ValueError: if there are no such puzzles.
         """
-        keys = self._shape_keys()
+        keys = self.keys_of_shape()
         if len(keys) == 1 and shape[0] != shape[1]:
-            raise ValueError(f"{keys[0]}: {shape[0]}×{shape[1]} is not square")
+            raise ValueError(f"{shape[0]} rows and {shape[1]} columns; this puzzle is square")
         values = dict(zip(keys, shape if len(keys) > 1 else shape[:1], strict=True))
-        return type(self).model_validate({**self.model_dump(), **values})
+        return self.changed({**self.of_one_shape, **values})
+
+    def changed(self, values: dict[str, object]) -> Self:
+        """The same settings with other values for some keys.
+
+        Raises:
+            ValueError: naming the first key that is at fault.
+        """
+        try:
+            return type(self).model_validate({**self.model_dump(), **values})
+        except ValidationError as error:
+            problem = error.errors()[0]
+            words = problem["msg"].removeprefix("Value error, ")
+            if problem["type"] != "value_error":
+                words = f"{words[0].lower()}{words[1:]}, got {problem['input']!r}"
+            raise ValueError(
+                f"{'.'.join(map(str, problem['loc']))}: {words}".lstrip(": ")
+            ) from None
 
     def parts(self) -> "list[Self]":
         """The settings for each shape that a run trains on, with its share of the puzzles."""
@@ -100,7 +160,7 @@ class TaskSettings(Section):
         ]
 
     @classmethod
-    def _shape_keys(cls) -> tuple[str, ...]:
+    def keys_of_shape(cls) -> tuple[str, ...]:
         both = ("rows", "columns")
         return cls.shape_keys or (both if set(both) <= cls.model_fields.keys() else ("size",))
 
@@ -108,5 +168,5 @@ class TaskSettings(Section):
 OF_A_RUN = ("train_count", "val_count", "seed", "stream", "augment", "train_boards", "val_boards")
 """The keys that say which puzzles a run sees, not what kind of puzzle they are."""
 
-Side = Annotated[int, Field(ge=1, le=256)]
+Side = Annotated[int, Field(ge=1, le=LARGEST_SIDE)]
 """Cells on a side of a grid."""

@@ -1,6 +1,9 @@
-"""The symmetries of a square or rectangular grid: turns and mirror images."""
+"""Symmetries of grids: turns and mirror images, and codes that change places."""
 
+import math
+from collections.abc import Iterator
 from functools import partial
+from itertools import permutations, product
 
 import numpy as np
 
@@ -37,3 +40,44 @@ def turns_of(shape: Shape) -> tuple[Symmetry, ...]:
     """The turns and mirror images that keep a shape, the one that changes nothing first: eight of
     a square, four of a rectangle."""
     return _ALL if shape[0] == shape[1] else tuple(_ALL[which] for which in _KEEP_A_RECTANGLE)
+
+
+MOST = 1000
+"""Symmetries that are made at once; a puzzle with more makes each when it is asked for."""
+
+
+def with_exchanges(
+    symmetries: tuple[Symmetry, ...], interchangeable: tuple[tuple[int, ...], ...]
+) -> tuple[Symmetry, ...]:
+    """Each symmetry with the codes of each set in every order, unless that makes over `MOST`.
+
+    Args:
+        symmetries: the one that changes nothing first.
+        interchangeable: sets of codes, as in `Structure`.
+    """
+    count = len(symmetries) * math.prod(math.factorial(len(codes)) for codes in interchangeable)
+    if not interchangeable or count > MOST:
+        return symmetries
+    return tuple(
+        _exchanged(each, codes) for codes in orders(interchangeable) for each in symmetries
+    )
+
+
+def orders(interchangeable: tuple[tuple[int, ...], ...]) -> Iterator[Cells]:
+    """Every way to exchange codes within sets: the new code of each, ``(256,)``; the one that
+    changes nothing first."""
+    for chosen in product(*map(permutations, interchangeable)):
+        codes = np.arange(256, dtype=np.uint8)
+        for old, new in zip(interchangeable, chosen, strict=True):
+            codes[list(old)] = new
+        yield codes
+
+
+def _exchanged(symmetry: Symmetry, codes: Cells) -> Symmetry:
+    """A symmetry, and then an exchange of codes."""
+    back = np.argsort(codes).astype(np.uint8)
+    return Symmetry(
+        lambda cells: codes[symmetry.view(cells)],
+        lambda cells: symmetry.undo(back[cells]),
+        lambda cells: codes[symmetry.view_answer(cells)],
+    )

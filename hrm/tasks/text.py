@@ -3,19 +3,17 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from hrm.files import decode, read_bytes
 from hrm.tasks.grid import Cells, Puzzle
-
-if TYPE_CHECKING:
-    from hrm.tasks.task import Task
+from hrm.tasks.rules import Rules
 
 MAX_BYTES = 256 * 2**20
-MAX_CELLS = 2**28
-"""Of a file, all puzzles together: of tiny ones, Python's objects take far more than the text."""
+MAX_PUZZLES = 1_000_000
+"""Of a file. Each takes some 300 bytes besides its cells: 200 MB of 2×2 boards took 9.4 GB."""
 LONGEST_LINE = 100_000
 COMMENT = "//"
 
@@ -59,6 +57,7 @@ def blocks(content: str, source: str) -> Iterator[list[Line]]:
         PuzzleTextError: if a line is too long.
     """
     block: list[Line] = []
+    found = 0
     for number, line in enumerate([*content.removeprefix("\ufeff").splitlines(), ""], start=1):
         if len(line) > LONGEST_LINE:
             problem = f"longer than {LONGEST_LINE:,} characters"
@@ -68,11 +67,15 @@ def blocks(content: str, source: str) -> Iterator[list[Line]]:
         if line.strip():
             block.append(Line(number, line))
         elif block:
+            found += 1
+            if found > MAX_PUZZLES:
+                problem = f"over {MAX_PUZZLES:,} puzzles; split the file"
+                raise PuzzleTextError(source, block[0].number, 1, problem)
             yield block
             block = []
 
 
-def parse_glyphs(task: "Task", content: str, source: str) -> list[Puzzle]:
+def parse_glyphs(task: Rules, content: str, source: str) -> list[Puzzle]:
     """A glyph a cell, spaces between cells optional, a line a row, blank lines between puzzles.
 
     Raises:
@@ -85,7 +88,7 @@ def parse_glyphs(task: "Task", content: str, source: str) -> list[Puzzle]:
     return puzzles
 
 
-def _parse_block(task: "Task", block: list[Line], source: str) -> Puzzle:
+def _parse_block(task: Rules, block: list[Line], source: str) -> Puzzle:
     codes = {code.glyph: number for number, code in enumerate(task.codes)}
     rows = []
     for line in block:
@@ -104,14 +107,14 @@ def _parse_block(task: "Task", block: list[Line], source: str) -> Puzzle:
     return Puzzle(cells)
 
 
-def require_puzzle(task: "Task", cells: Cells, source: str, first: Line) -> None:
+def require_puzzle(task: Rules, cells: Cells, source: str, first: Line) -> None:
     """Refuse cells that are no puzzle of the task.
 
     Raises:
         PuzzleTextError: at the puzzle's first line.
     """
     try:
-        own = task.of_shape((cells.shape[0], cells.shape[1]))
+        own = task.of_shape(task.shape_of(cells))
     except ValueError as error:
         problem = str(error)
     else:

@@ -2,8 +2,8 @@
 
 `checkpoints/last/training.safetensors` holds the weights, their moving average, the optimizers'
 state and, as JSON in its header, the position in the data, the metrics so far and the resolved
-config. One file cannot disagree with itself, and its checksum tells damage. Random states need no
-saving: every random number is a function of the seed and the position.
+config. All of it is in one file, so no part can be older than another, and its checksum shows
+damage. Random states are not saved: every random number is a function of the seed and the position.
 """
 
 import json
@@ -25,10 +25,10 @@ _NEW = f"{CURRENT}.new"
 
 @dataclass
 class Progress:
-    """Where a run is, and what it has measured so far."""
+    """The position of a run, and its metrics so far."""
 
     epoch: int = 1
-    """The epoch under way, counted from 1."""
+    """The current epoch, counted from 1."""
     batch: int = 0
     """Batches of that epoch that are done."""
     updates: int = 0
@@ -81,20 +81,20 @@ def save(
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A training state that was read and found whole."""
+    """A training state that was read and is not damaged."""
 
     progress: Progress
     identity: dict[str, Any]
-    """What the run is, as it was given to `save`."""
+    """The config and the hashes of the run, as they were given to `save`."""
     named: dict[str, Tensor]
     passed_over: list[str]
-    """A line for each damaged file that would have been newer."""
+    """A line for each damaged file that was skipped and is newer than this one."""
 
     def restore(self, models: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer]) -> None:
-        """Put the state into the models and the optimizers.
+        """Load the state into the models and the optimizers.
 
         Raises:
-            ValueError: if it is not a state of such models.
+            ValueError: if the state belongs to other models.
         """
         try:
             for name, model in models.items():
@@ -111,7 +111,7 @@ def exist(folder: Path) -> bool:
 
 
 def read(folder: Path) -> Checkpoint:
-    """The newest good training state of a folder.
+    """The newest undamaged training state of a folder.
 
     Raises:
         ValueError: if there is none, with a line for each damaged file.
@@ -165,7 +165,7 @@ def _restore_optimizer(optimizer: Optimizer, named: dict[str, Tensor]) -> None:
         state.setdefault(int(index), {})[name] = tensor
     parameters = optimizer.param_groups[0]["params"]
     for index, values in state.items():
-        # Counters have no axes; all else is of the parameter's shape.
+        # Counters have no axes; everything else has the parameter's shape.
         shapes = {tensor.shape for tensor in values.values() if tensor.ndim}
         if not 0 <= index < len(parameters) or shapes != {parameters[index].shape}:
             raise ValueError(f"optimizer state {index} does not fit its parameter")

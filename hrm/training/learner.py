@@ -1,122 +1,125 @@
-"""Deep supervision: every segment of thought is graded, and learned from at once.
+"""Deep supervision: the model learns from the answer after every segment.
 
-For each batch the state starts anew; then, for each of `train_segment_cnt` segments: think, mean
-cross-entropy over all cells, backward, one update, and the state is cut from the graph.
+An update has these parts: think for one segment, compute the loss of the answers, go backward, let
+the optimizers step. Then the state is cut from the graph, and the halting rule says which slots are
+done.
 """
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import nn
 
 from hrm import distributed
-from hrm.config.schema import TrainConfig
-from hrm.data.dataset import content_hash
+from hrm.config.train import TrainConfig
+from hrm.data.hashing import content_hash
 from hrm.errors import Diverged
-from hrm.inference.evaluation import cross_entropy, to_boards
+from hrm.inference import halting
+from hrm.machine import Machine
 from hrm.models import kernels
-from hrm.models.hrm import HRM, State
+from hrm.models.hrm import HRM
+from hrm.models.losses import cross_entropy
+from hrm.models.segment import Output, State
+from hrm.randomness import Purpose
+from hrm.tasks.examples import Examples
 from hrm.training.curriculum import cycles_at
-from hrm.training.optimizers import make_optimizers
-
-# What a random stream is for; `data.py` has its own, see there.
-_DROPOUT = 5
+from hrm.training.optimizers import learning_rate, make_optimizers
+from hrm.training.slots import Part, Slots
 
 
 class Learner:
     """A model, its optimizers and, if asked for, the moving average of its weights.
 
     Args:
-        config: resolved (see `distributed.resolve`).
+        config: resolved (see `machine.resolve`).
         model: to train, on its device.
         update_cnt: optimizer updates of the whole run, for the learning rate's schedule.
+
+    Raises:
+        ValueError: if the config is not resolved.
     """
 
     def __init__(self, config: TrainConfig, model: HRM, update_cnt: int):
         self.config, self.model, self.update_cnt = config, model, update_cnt
+        self.machine = Machine.of(config)
+        self.rule = halting.fixed(config.train_segment_cnt)
         self.average = copy.deepcopy(model) if config.ema else model
         self._segment = _compiled(model) if config.compile else model
         self.optimizers = make_optimizers(config, model)
 
-    def learn(self, tokens: Tensor, targets: Tensor, updates: int) -> float:
-        """One batch: `train_segment_cnt` segments, an update after each.
+    def learn(self, examples: Examples, updates: int) -> float:
+        """Learn from one batch, from the initial state until every slot is done.
 
         Args:
-            tokens: ``(B, S)`` input codes.
-            targets: ``(B, S)`` label codes.
-            updates: made so far.
+            examples: of the batch.
+            updates: number of optimizer updates before this batch.
 
         Returns:
             The loss, averaged over the segments.
 
         Raises:
-            Diverged: if it is not finite; that update is not made.
+            Diverged: if the loss is not finite; that update is not made.
         """
-        parts = [
-            (numbers, tokens[numbers], targets[numbers], share)
-            for numbers, share in self._own_parts(len(tokens))
-        ]
-        size = math.isqrt(tokens.shape[1])
-        states = [self.model.initial_state(len(x), size) for _, x, _, _ in parts]
-        total = 0.0
-        for update in range(updates, updates + self.config.train_segment_cnt):
-            seed, loss = _dropout_seed(self.config.seed, update), 0.0
-            cycles = self.cycles(update)
-            for i, (numbers, x, y, share) in enumerate(parts):
-                with kernels.use(self.config.kernels == "fused"):
-                    kernels.seed_dropout(seed, numbers)
-                    states[i], part_loss = self._backward(states[i], x, y, share, cycles)
-                loss += part_loss
-            (loss,) = distributed.sum_numbers(loss)
-            if not math.isfinite(loss):
-                boards = content_hash(to_boards(tokens))[:12]
-                raise Diverged(f"the loss is not finite at update {update + 1}, boards {boards}")
-            self._update(update)
-            total += loss
-        return total / self.config.train_segment_cnt
+        slots = Slots(self.model, examples, self.config.micro_batch)
+        losses: list[float] = []
+        while not slots.done.all():
+            losses.append(self.update(slots, updates + len(losses)))
+            slots.advance(self.rule)
+        return sum(losses) / len(losses)
+
+    def update(self, slots: Slots, update: int) -> float:
+        """One segment of thought about all slots, and one step of the optimizers.
+
+        Args:
+            slots: their states are replaced by the ones after the segment.
+            update: number of this update, from 0.
+
+        Returns:
+            The loss of the segment.
+
+        Raises:
+            Diverged: if the loss is not finite; the update is not made.
+        """
+        seed, loss = _dropout_seed(self.config.seed, update), 0.0
+        cycles = self.cycles(update)
+        with self.machine.arithmetic(), _deterministic(self.config.compile):
+            for part in slots.parts:
+                with kernels.dropout_masks(seed, part.numbers):
+                    loss += self._backward(part, cycles)
+        (loss,) = distributed.sum_numbers(loss)
+        if not math.isfinite(loss):
+            name = content_hash(slots.examples.inputs)[:12]
+            raise Diverged(f"the loss is not finite at update {update + 1}, puzzles {name}")
+        self._step(update)
+        return loss
 
     def learning_rate(self, update: int) -> float:
-        """Of an update, from 0: linear warm-up, then constant or half a cosine down to 0."""
-        config = self.config
-        if update < config.warmup_steps:
-            return config.lr * (update + 1) / config.warmup_steps
-        if config.lr_schedule == "constant":
-            return config.lr
-        after = max(1, self.update_cnt - config.warmup_steps)
-        done = min(1.0, (update - config.warmup_steps) / after)
-        return config.lr * (1 + math.cos(math.pi * done)) / 2
+        """The learning rate of an update, counted from 0."""
+        return learning_rate(self.config, update, self.update_cnt)
 
     def cycles(self, update: int) -> int:
         """H cycles of an update's segment, counted from 0."""
         full = self.model.config.H_cycle_cnt
         return cycles_at(update / self.update_cnt, full) if self.config.depth_curriculum else full
 
-    def _own_parts(self, board_cnt: int) -> list[tuple[Tensor, float]]:
-        """This process's micro-batches: numbers within the batch, and share of the batch's loss."""
-        mine = torch.arange(distributed.rank(), board_cnt, distributed.world_size())
-        if not len(mine):
-            # A batch with fewer boards than processes: without weight, but with all gradients.
-            return [(torch.tensor([0]), 0.0)]
-        return [(part, len(part) / board_cnt) for part in mine.split(self.config.micro_batch)]
-
-    def _backward(
-        self, state: State, x: Tensor, y: Tensor, share: float, cycles: int
-    ) -> tuple[State, float]:
-        with distributed.autocast(self.config):
-            state, logits = self._segment(state, x, H_cycle_cnt=cycles)
-            loss = cross_entropy(logits, y) * share
+    def _backward(self, part: Part, cycles: int) -> float:
+        state, output = self._segment(part.state, part.inputs, H_cycle_cnt=cycles)
+        loss = cross_entropy(output.logits, part.targets) * part.share
         loss.backward()
-        return state.detach(), loss.item()
+        part.state = state.detach()
+        return loss.item()
 
-    def _update(self, update: int) -> None:
+    def _step(self, update: int) -> None:
         distributed.sum_gradients(self.model.parameters())
         if self.config.grad_clip:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.grad_clip)
         for optimizer in self.optimizers.values():
-            optimizer.param_groups[0]["lr"] = self.learning_rate(update)
+            for group in optimizer.param_groups:
+                group["lr"] = self.learning_rate(update)
             optimizer.step()
             optimizer.zero_grad()
         if self.config.ema:
@@ -124,21 +127,35 @@ class Learner:
 
     @torch.no_grad()
     def _move_average(self, updates: int) -> None:
-        # The first updates count for more, or the random start would linger in the average.
+        # The first updates have more weight. Otherwise the random initial weights would stay in the
+        # average for long: with 0.999, a third of them after 1,000 updates.
         decay = min(self.config.ema, (1 + updates) / (10 + updates))
         for average, new in zip(self.average.parameters(), self.model.parameters(), strict=True):
             average.lerp_(new, 1 - decay)
 
 
-def _compiled(model: HRM) -> Callable[..., tuple[State, Tensor]]:
-    """The model's segment, compiled so that a resumed run computes the very same numbers."""
-    # Else the threads add to the embedding's gradient in whatever order they come.
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    # Else the code for a shape depends on the shapes that came before it.
+def _compiled(model: nn.Module) -> Callable[..., tuple[State, Output]]:
+    """The model's segment, compiled so that a resumed run computes exactly the same numbers."""
+    # With dynamic shapes, the code for a shape would depend on the shapes that came before it.
     return torch.compile(model, dynamic=False)
 
 
+@contextmanager
+def _deterministic(wanted: bool) -> Iterator[None]:
+    """While entered, and if wanted, PyTorch's operations give the same bits each time.
+
+    Without it, compiled code adds to the embedding's gradient in the order in which threads finish.
+    """
+    before = torch.are_deterministic_algorithms_enabled()
+    warned = torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(wanted or before, warn_only=wanted or warned)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=warned)
+
+
 def _dropout_seed(seed: int, update: int) -> int:
-    """Masks depend on seed, update and board alone, so a resumed run draws the same ones."""
-    key = (seed, _DROPOUT, update)
+    """Masks depend on seed, update and puzzle alone, so a resumed run draws the same ones."""
+    key = (seed, Purpose.DROPOUT, update)
     return int(np.random.SeedSequence(key).generate_state(1)[0])

@@ -1,59 +1,59 @@
-"""A training run: epochs and batches, validation, metrics, checkpoints, and going on after a stop.
+"""A training run: epochs and batches, validation, metrics, checkpoints, and resuming.
 
-What happens within a batch is in `supervision.py`.
+What happens within a batch is in `learner.py`.
 """
 
 import copy
-import json
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
-from torch import Tensor
 
-from hrm import distributed
+from hrm import distributed, machine
 from hrm.config.schema import RunConfig
-from hrm.data.dataset import Batch, Dataset
+from hrm.data.sets import Dataset
 from hrm.errors import Diverged, SavedAndStopped
-from hrm.files import write_atomic
-from hrm.inference.evaluation import evaluate, to_tokens
-from hrm.models import kernels
+from hrm.inference.evaluation import LONG, Scores, score
 from hrm.models.hrm import HRM
-from hrm.runs import folder as runs
-from hrm.tasks.boardpath.boards import Boards
+from hrm.tasks import registry
+from hrm.tasks.examples import Examples
 from hrm.training import checkpoints
 from hrm.training.checkpoints import Progress
+from hrm.training.identity import require_same, require_same_choice
 from hrm.training.learner import Learner
+from hrm.training.metrics import to_be_lowest, write_metrics
 
 
 class Reporter(Protocol):
-    """Who wants to know how training goes."""
+    """Receives the progress of a training."""
 
     def advance(self, epoch: int, phase: str, done: int, total: int) -> None:
-        """`done` of `total` boards of the epoch's "train" or "validate" phase are through."""
+        """`done` of `total` puzzles of the epoch's "train" or "validate" phase are done."""
 
     def epoch(self, row: dict[str, float]) -> None:
         """An epoch is finished; `row` is its line of `metrics.jsonl`."""
 
 
 class Trainer:
-    """One run: a learner, its boards, its position and its folder.
+    """One run: a learner, its puzzles, its position and its folder.
 
     Args:
-        config: resolved (see `distributed.resolve`).
-        dataset: the boards.
+        config: what to train; it is resolved if it is not yet (see `machine.resolve`).
+        dataset: the puzzles.
         folder: of the run; checkpoints and metrics go there.
-        reporter: told of progress.
-        should_stop: asked between updates; when it says yes, the run saves itself and raises
+        reporter: receives the progress.
+        should_stop: called between updates; when it returns True, the run saves itself and raises
             `SavedAndStopped`.
         model: to start from (fine-tuning); by default a new one, drawn by `train.seed`.
 
     Raises:
-        ValueError: if there are fewer validation boards than processes.
+        ValueError: if there are fewer validation puzzles than processes, or the config cannot be
+            used here.
     """
 
     def __init__(
@@ -65,43 +65,50 @@ class Trainer:
         should_stop: Callable[[], bool] = lambda: False,
         model: HRM | None = None,
     ):
-        self.config, self.dataset, self.folder = config, dataset, folder
+        self.config = config = machine.resolve(config)
+        self.dataset, self.folder = dataset, folder
         self.reporter, self.should_stop = reporter, should_stop
         _require_enough(dataset)
-        torch.set_num_threads(config.train.threads)
         torch.manual_seed(config.train.seed)
-        self.device = torch.device(config.train.device)
-        self.model = (model or HRM(config.model, config.task.board_size)).to(self.device)
+        self.task = registry.make(config.task)
+        self.model = model or HRM(config.model, self.task.grid, registry.describe(config.task))
+        self.model = self.model.to(config.train.device)
         self.batch_cnt = dataset.batch_cnt(config.train.batch_size)
         updates_an_epoch = self.batch_cnt * config.train.train_segment_cnt
         self.update_cnt = config.train.epoch_cnt * updates_an_epoch
         self.learner = Learner(config.train, self.model, self.update_cnt)
         self.best = copy.deepcopy(self.model)
         self.progress = Progress()
+        self.identity = {
+            "config": config.model_dump(),
+            "hashes": dataset.hashes,
+            "processes": distributed.world_size(),
+        }
         self._saved_at = time.monotonic()
 
     def resume(self, accept_changes: bool = False) -> list[str]:
-        """Go on from the newest good checkpoint of the folder.
+        """Continue from the newest undamaged checkpoint of the folder.
 
         Args:
-            accept_changes: go on even if config or boards are not those of the checkpoint.
+            accept_changes: continue even if config or puzzles are not those of the checkpoint.
 
         Returns:
-            A line for each damaged checkpoint that was passed over.
+            A line for each damaged checkpoint that was skipped.
 
         Raises:
-            ValueError: if there is none, or it is of another run: with a line for each difference;
-                if its best epoch was chosen by another measure, changes accepted or not.
+            ValueError: if there is no checkpoint; if it belongs to another run, with a line for
+                each difference; if its best epoch was chosen by another measure, even with
+                `accept_changes`.
         """
         checkpoint = checkpoints.read(self.folder / "checkpoints" / "last")
         if checkpoint.progress.best_loss is not None:
-            runs.require_same_choice(self.folder, checkpoint.identity, self.config)
+            require_same_choice(self.folder, checkpoint.identity, self.config)
         if not accept_changes:
-            runs.require_same(self.folder, checkpoint.identity, self._identity())
+            require_same(self.folder, checkpoint.identity, self.identity)
         checkpoint.restore(self._models(), self.learner.optimizers)
         self.progress = checkpoint.progress
-        distributed.wait_for_all()  # they read what is written now
-        # All that stands in the folder is written anew, whatever became of it since.
+        distributed.wait_for_all()  # all have read the checkpoint before it is written again
+        # Everything in the folder is written anew, in case a file was lost or damaged.
         self.save()
         self._write_metrics()
         if self.progress.best_loss is not None:
@@ -112,18 +119,18 @@ class Trainer:
         """Train to the last epoch.
 
         Raises:
-            Diverged: if the loss is no longer a number; the last good checkpoint stays.
-            SavedAndStopped: if `should_stop` says so.
+            Diverged: if the loss is not finite; the last good checkpoint stays.
+            SavedAndStopped: if `should_stop` returned True.
             OSError: if a checkpoint cannot be written; the one before stays.
         """
-        if not self.progress.updates:
-            self.save()
-        while self.progress.epoch <= self.config.train.epoch_cnt:
-            train = self.config.train
-            self._train_epoch(
-                self.dataset.batches(self.progress.epoch, train.seed, train.batch_size)
-            )
-            self._finish_epoch()
+        train = self.config.train
+        with machine.threads(train.threads):
+            if not self.progress.updates:
+                self.save()
+            while self.progress.epoch <= train.epoch_cnt:
+                batches = self.dataset.batches(self.progress.epoch, train.seed, train.batch_size)
+                self._train_epoch(batches)
+                self._finish_epoch()
 
     def save(self) -> None:
         """Write the whole training state, and the model as `checkpoints/last`.
@@ -135,42 +142,51 @@ class Trainer:
         self._require_finite_weights()
         if distributed.is_main():
             last, optimizers = self.folder / "checkpoints" / "last", self.learner.optimizers
-            checkpoints.save(last, self._identity(), self.progress, self._models(), optimizers)
+            checkpoints.save(last, self.identity, self.progress, self._models(), optimizers)
             self._write_model("last", self.learner.average)
         self._saved_at = time.monotonic()
 
-    def train_batch(self, tokens: Tensor, targets: Tensor) -> float:
-        """Learn from one batch, ``(B, S)`` codes each; the loss (see `Learner.learn`)."""
+    def train_batch(self, batch: Examples) -> float:
+        """Learn from one batch and return its loss (see `Learner.learn`)."""
         try:
-            loss = self.learner.learn(tokens, targets, self.progress.updates)
+            loss = self.learner.learn(batch, self.progress.updates)
         except Diverged as error:
             raise Diverged(self._last_good(str(error))) from None
         self.progress.updates += self.config.train.train_segment_cnt
         return loss
 
-    def _train_epoch(self, batches: list[Batch]) -> None:
+    def _train_epoch(self, batches: list[Examples]) -> None:
         progress = self.progress
-        done = sum(len(inputs) for inputs, _ in batches[: progress.batch])
+        done = sum(map(len, batches[: progress.batch]))
         self.model.train()
-        for inputs, labels in batches[progress.batch :]:
+        for batch in batches[progress.batch :]:
             began = time.perf_counter()
-            tokens, targets = (to_tokens(boards, self.device) for boards in (inputs, labels))
-            progress.loss_sum += self.train_batch(tokens, targets) * len(tokens)
+            progress.loss_sum += self.train_batch(batch) * len(batch)
             progress.batch += 1
             progress.train_seconds += time.perf_counter() - began
-            done += len(tokens)
+            done += len(batch)
             self._report("train", done, self.config.task.train_count)
             self._save_if_due()
 
-    def _save_if_due(self) -> None:
-        # All processes must come to the same decision: to stop if any was asked to, and to save
-        # when the main one's clock says so.
+    def _save_if_due(self, busy: bool = False) -> bool:
+        """Save if it is time, and stop if asked to.
+
+        Args:
+            busy: whether this process has more to do.
+
+        Returns:
+            Whether any process has more to do.
+        """
+        # All processes must decide alike: stop if any of them was asked to, and save when the clock
+        # of the main process says so.
         due = time.monotonic() - self._saved_at > self.config.train.checkpoint_minutes * 60
-        stop, save = distributed.sum_numbers(self.should_stop(), due and distributed.is_main())
+        asked = (self.should_stop(), due and distributed.is_main(), busy)
+        stop, save, someone_busy = distributed.sum_numbers(*asked)
         if stop or save:
             self.save()
         if stop:
             raise SavedAndStopped
+        return bool(someone_busy)
 
     def _finish_epoch(self) -> None:
         progress = self.progress
@@ -188,11 +204,12 @@ class Trainer:
             "boards_per_second": round(self.config.task.train_count / progress.train_seconds, 1),
         }
         progress.history.append(row)
-        loss = runs.shortfall(row, self.config.train.best_by)
+        loss = to_be_lowest(row, self.config.train.best_by)
         if progress.best_loss is None or loss < progress.best_loss:
             progress.best_loss = loss
             self.best.load_state_dict(self.learner.average.state_dict())
-            # Before the state that knows of it: killed in between, the epoch is simply redone.
+            # Written before the training state: if the process is killed in between, the epoch is
+            # done again.
             self._write_model("best", self.best)
         progress.epoch, progress.batch = progress.epoch + 1, 0
         progress.loss_sum = progress.train_seconds = 0.0
@@ -202,38 +219,34 @@ class Trainer:
             self.reporter.epoch(row)
 
     def _validate(self) -> dict[str, float]:
+        """Means over all validation puzzles, after the model's own think time and after longer."""
         short = self.config.model.infer_segment_cnt
-        sets, done, batches = self.dataset.val_sets, 0, 0
-        mine = [val[distributed.rank() :: distributed.world_size()] for val in sets]
-        total, my_total = (sum(map(len, boards)) for boards in (sets, mine))
-
-        def on_batch(boards: int) -> None:
-            nonlocal done, batches
-            done += boards
-            self._report("validate", done, my_total)
-            batches += 1
-            self._save_if_due()
-
-        fused = self.config.train.kernels == "fused"
-        with distributed.autocast(self.config.train), kernels.use(fused):
-            found = [
-                evaluate(self.learner.average, boards, [short, 4 * short], on_batch=on_batch)
-                for boards in mine
-            ]
-        for _ in range(self._most_batches(sets) - batches):
-            self._save_if_due()  # as often as the main process, which has the most batches
         sums: dict[str, float] = defaultdict(float)
-        for boards, metrics in zip(mine, found, strict=True):
-            for count, suffix in ((short, ""), (4 * short, "_4x")):
-                for name, value in metrics[count].as_dict(suffix).items():
-                    sums[name.replace("loss", "val_loss")] += value * len(boards)
+        for found in self._scored_in_step([short, LONG * short]):
+            for count, suffix in ((short, ""), (LONG * short, "_4x")):
+                for name, value in found[count].means.as_dict(suffix).items():
+                    sums[name.replace("loss", "val_loss")] += value * len(found[count].exact)
+        total = sum(map(len, self.dataset.val_sets))
         return {name: distributed.sum_numbers(own)[0] / total for name, own in sums.items()}
 
-    def _most_batches(self, sets: list[Boards]) -> int:
-        """In which `evaluate` measures the main process's share of the validation boards."""
-        shares = [val[:: distributed.world_size()] for val in sets]
-        sizes = [distributed.boards_at_a_time(self.device, val.shape[1]) for val in sets]
-        return sum(-(-len(share) // size) for share, size in zip(shares, sizes, strict=True))
+    def _scored_in_step(self, counts: list[int]) -> Iterator[dict[int, Scores]]:
+        """The scores of this process's validation puzzles, a batch at a time.
+
+        After each batch all processes exchange whether to stop. A process that has finished keeps
+        exchanging until all have.
+        """
+        every = slice(distributed.rank(), None, distributed.world_size())
+        mine = [val.take(every) for val in self.dataset.val_sets]
+        done, total = 0, sum(map(len, mine))
+        with self.learner.machine.arithmetic():
+            batches = chain(*(score(self.learner.average, self.task, v, counts) for v in mine))
+            found = next(batches, None)
+            while self._save_if_due(busy=found is not None):
+                if found is not None:
+                    yield found
+                    done += len(found[counts[0]].exact)
+                    self._report("validate", done, total)
+                found = next(batches, None)
 
     def _report(self, phase: str, done: int, total: int) -> None:
         if distributed.is_main():
@@ -241,19 +254,11 @@ class Trainer:
 
     def _write_metrics(self) -> None:
         if distributed.is_main():
-            lines = [json.dumps(row) + "\n" for row in self.progress.history]
-            write_atomic(self.folder / runs.METRICS, "".join(lines))
+            write_metrics(self.folder, self.progress.history)
 
     def _write_model(self, name: str, model: HRM) -> None:
         if distributed.is_main():
             model.save_pretrained(self.folder / "checkpoints" / name)
-
-    def _identity(self) -> dict[str, Any]:
-        return {
-            "config": self.config.model_dump(),
-            "hashes": self.dataset.hashes,
-            "processes": distributed.world_size(),
-        }
 
     def _models(self) -> dict[str, HRM]:
         average = {"average": self.learner.average} if self.config.train.ema else {}
@@ -276,6 +281,6 @@ def _require_enough(dataset: Dataset) -> None:
     fewest = min(map(len, dataset.val_sets))
     if fewest < distributed.world_size():
         raise ValueError(
-            f"task.val_count: {fewest} boards of a size cannot be shared by"
-            f" {distributed.world_size()} processes; use more boards or fewer processes"
+            f"task.val_count: {fewest} puzzles of a size cannot be shared by"
+            f" {distributed.world_size()} processes; use more or fewer processes"
         )

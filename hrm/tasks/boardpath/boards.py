@@ -5,85 +5,48 @@ thousands of boards costs a few array operations per step of the search instead 
 """
 
 from collections.abc import Iterator
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-Boards = NDArray[np.uint8]
+from hrm.randomness import Numbers, to_uniform
+from hrm.tasks import grid, paths
+from hrm.tasks.grid import EXACT, Verdict
+from hrm.tasks.paths import DOWN, LEFT, RIGHT, UNREACHABLE, UP
+
+Boards = grid.Cells
 """``(B, N, N)`` codes (one board: ``(N, N)``)."""
 
 FLOOR, WALL, START, END, PATH = range(5)
-VOCAB_SIZE = 5
 
-UP, DOWN, LEFT, RIGHT = (-1, 0), (1, 0), (0, -1), (0, 1)
+SMALLEST, LARGEST = 2, 64
+"""Cells on a side."""
+
 DIRECTIONS = (UP, DOWN, LEFT, RIGHT)
 """The order in which a search tries neighbours; it decides which of several shortest paths is the
 label."""
 
-UNREACHABLE = -1
 _DRAWS_PER_BATCH = 1024
-_MAX_BARREN_DRAWS = 200_000
+_MOST_USELESS_DRAWS = 200_000
+"""In a row; then practically no board of this kind has a path."""
 
 
-class Verdict(StrEnum):
-    """What an answer is worth, judged against the input board alone (``contracts``: verdicts)."""
-
-    EXACT = "exact"
-    SOLVED = "solved"
-    LONGER = "longer"
-    NONE = "none"
-    UNSOLVABLE = "unsolvable"
-
-    @property
-    def words(self) -> str:
-        """The verdict as a person would say it."""
-        return {
-            Verdict.EXACT: "exact match",
-            Verdict.SOLVED: "another shortest path",
-            Verdict.LONGER: "valid but longer",
-            Verdict.NONE: "not a path",
-            Verdict.UNSOLVABLE: "this board has no path",
-        }[self]
+SOLVED = Verdict("solved", "another shortest path", True)
+LONGER = Verdict("longer", "valid but longer", False)
+NONE = Verdict("none", "not a path", False)
+UNSOLVABLE = Verdict("unsolvable", "this board has no path", False)
 
 
-def distances_to_end(boards: Boards, passable: NDArray[np.bool_] | None = None) -> NDArray:
-    """Steps from every cell to END, by a breadth-first wave over all boards at once.
-
-    Args:
-        boards: ``(B, N, N)`` codes with exactly one END each.
-        passable: ``(B, N, N)`` cells that the wave may enter; by default everything but walls.
-
-    Returns:
-        ``(B, N, N)`` int32 distances; `UNREACHABLE` where the wave never comes.
-    """
-    free = boards != WALL if passable is None else passable
-    distance = np.where((boards == END) & free, 0, UNREACHABLE).astype(np.int32)
-    frontier, steps = distance == 0, 0
-    while frontier.any():
-        steps += 1
-        reached = np.zeros_like(frontier)
-        reached[:, 1:] |= frontier[:, :-1]
-        reached[:, :-1] |= frontier[:, 1:]
-        reached[:, :, 1:] |= frontier[:, :, :-1]
-        reached[:, :, :-1] |= frontier[:, :, 1:]
-        frontier = reached & free & (distance == UNREACHABLE)
-        distance[frontier] = steps
-    return distance
-
-
-def shortest_lengths(boards: Boards) -> NDArray:
+def shortest_lengths(boards: Boards) -> NDArray[np.int64]:
     """``(B,)`` steps from START to END along a shortest path; `UNREACHABLE` if there is none."""
-    return distances_to_end(boards)[boards == START]
+    return paths.steps_from(_distances_to_end(boards), boards == START)
 
 
 def label(boards: Boards) -> Boards:
     """The answers: each board with one shortest path marked by PATH between START and END.
 
-    A breadth-first search from START that tries neighbours in the order of `DIRECTIONS` finds,
-    among all shortest paths, the one whose sequence of directions comes first in that order
-    (its queue holds the cells of one distance sorted by just that sequence). So the label is a walk
-    from START that always takes the first direction leading one step nearer to END.
+    It is the path that a breadth-first search from START finds, which tries neighbours in the order
+    of `DIRECTIONS`; see `paths.first_path`.
 
     Args:
         boards: ``(B, N, N)`` solvable boards.
@@ -94,43 +57,34 @@ def label(boards: Boards) -> Boards:
     Raises:
         ValueError: if a board has no path.
     """
-    distance = distances_to_end(boards)
-    index, row, column = np.nonzero(boards == START)
-    left = distance[index, row, column]
-    if (left == UNREACHABLE).any():
-        first = int(np.flatnonzero(left == UNREACHABLE)[0])
-        raise ValueError(f"board {first + 1} has no path from S to E, so it has no label")
-    labels = boards.copy()
-    # A rim of unreachable cells spares the walk every bounds check.
-    rimmed = np.pad(distance, ((0, 0), (1, 1), (1, 1)), constant_values=UNREACHABLE)
-    while (walking := left > 1).any():
-        index, row, column, left = (a[walking] for a in (index, row, column, left))
-        left = left - 1
-        nearer = np.stack([rimmed[index, row + 1 + dr, column + 1 + dc] for dr, dc in DIRECTIONS])
-        step = np.asarray(DIRECTIONS)[(nearer == left).argmax(axis=0)]
-        row, column = row + step[:, 0], column + step[:, 1]
-        labels[index, row, column] = PATH
-    return labels
+    distance, starts = _distances_to_end(boards), boards == START
+    out_of_reach = np.flatnonzero(paths.steps_from(distance, starts) == UNREACHABLE)
+    if len(out_of_reach):
+        raise ValueError(f"board {out_of_reach[0] + 1} has no path from S to E, so it has no label")
+    return np.where(paths.first_path(distance, starts, DIRECTIONS), np.uint8(PATH), boards)
 
 
-def judge(boards: Boards, answers: Boards) -> list[Verdict]:
-    """One verdict a board; see `Verdict`. Labels are used for nothing but `EXACT`.
+def _distances_to_end(boards: Boards) -> NDArray[np.int32]:
+    return paths.distances(boards != WALL, boards == END)
+
+
+def judge(boards: Boards, answers: Boards, labels: Boards) -> list[Verdict]:
+    """One verdict a board, by checking the answer against the board; labels are used for nothing
+    but `EXACT`.
 
     Args:
         boards: ``(B, N, N)`` inputs.
         answers: ``(B, N, N)`` predicted codes.
+        labels: ``(B, N, N)`` from `label`; anything else for boards without a path.
     """
     shortest = shortest_lengths(boards)
     joined, marks = _marked_paths(boards, answers)
-    solvable = shortest != UNREACHABLE
-    exact = np.zeros(len(boards), dtype=bool)
-    exact[solvable] = (label(boards[solvable]) == answers[solvable]).all(axis=(1, 2))
-    verdicts = np.select(
-        [~solvable, exact, ~joined, marks == shortest - 1],
-        [Verdict.UNSOLVABLE, Verdict.EXACT, Verdict.NONE, Verdict.SOLVED],
-        default=Verdict.LONGER,
+    exact = (labels == answers).all(axis=(1, 2))
+    kinds = (UNSOLVABLE, EXACT, NONE, SOLVED, LONGER)
+    which = np.select(
+        [shortest == UNREACHABLE, exact, ~joined, marks == shortest - 1], range(4), default=4
     )
-    return [Verdict(verdict) for verdict in verdicts]
+    return [kinds[kind] for kind in which]
 
 
 def solved(boards: Boards, answers: Boards) -> NDArray[np.bool_]:
@@ -143,36 +97,15 @@ def _marked_paths(boards: Boards, answers: Boards) -> tuple[NDArray[np.bool_], N
     """Whether the marks join START and END (over floor, all else untouched), and their number."""
     marked = answers == PATH
     legal = np.where(marked, boards == FLOOR, answers == boards).all(axis=(1, 2))
-    corridor = marked | (boards == START) | (boards == END)
-    joined = distances_to_end(boards, corridor)[boards == START] != UNREACHABLE
-    return legal & joined, marked.sum(axis=(1, 2))
-
-
-def turn(boards: Boards, symmetry: int) -> Boards:
-    """Boards (or answers) under one of the square's eight symmetries.
-
-    Args:
-        boards: ``(..., N, N)`` codes.
-        symmetry: 0 to 3: that many quarter turns to the left; 4 to 7: mirrored along the main
-            diagonal first. 0 leaves them as they are.
-    """
-    mirrored = boards.swapaxes(-1, -2) if symmetry >= 4 else boards
-    return np.ascontiguousarray(np.rot90(mirrored, symmetry % 4, axes=(-2, -1)))
-
-
-def turn_back(boards: Boards, symmetry: int) -> Boards:
-    """Undo `turn`."""
-    back = np.rot90(boards, -(symmetry % 4), axes=(-2, -1))
-    return np.ascontiguousarray(back.swapaxes(-1, -2) if symmetry >= 4 else back)
+    found = paths.marks(marked, boards == START, boards == END)
+    return legal & found.joined, found.count
 
 
 def random_boards(size: int, wall_prob: float, key: tuple[int, ...]) -> Iterator[Boards]:
     """An endless stream of batches of random solvable boards, a function of its arguments alone.
 
     START and END are two different cells drawn evenly; every other cell is a wall with probability
-    `wall_prob`; boards without a path are dropped. The numbers come straight from the raw output of
-    PCG64, whose stream NumPy guarantees, and use no distribution code, which it does not: the same
-    key gives the same boards on every machine and version.
+    `wall_prob`; boards without a path are dropped.
 
     Args:
         size: cells on a side.
@@ -186,11 +119,11 @@ def random_boards(size: int, wall_prob: float, key: tuple[int, ...]) -> Iterator
         ValueError: if practically no board drawn has a path.
     """
     cells = size * size
-    raw = np.random.PCG64(np.random.SeedSequence(key))
-    barren = 0
-    while barren < _MAX_BARREN_DRAWS:
-        draws = raw.random_raw(_DRAWS_PER_BATCH * (cells + 2)).reshape(_DRAWS_PER_BATCH, cells + 2)
-        uniform = (draws[:, 2:] >> np.uint64(11)) * 2.0**-53
+    numbers = Numbers(*key)
+    useless = 0
+    while useless < _MOST_USELESS_DRAWS:
+        draws = numbers.raw(_DRAWS_PER_BATCH * (cells + 2)).reshape(_DRAWS_PER_BATCH, cells + 2)
+        uniform = to_uniform(draws[:, 2:])
         boards = np.where(uniform < wall_prob, WALL, FLOOR).astype(np.uint8)
         start = draws[:, 0] % np.uint64(cells)
         end = draws[:, 1] % np.uint64(cells - 1)
@@ -199,10 +132,10 @@ def random_boards(size: int, wall_prob: float, key: tuple[int, ...]) -> Iterator
         boards[rows, start], boards[rows, end] = START, END
         boards = boards.reshape(-1, size, size)
         good = boards[shortest_lengths(boards) != UNREACHABLE]
-        barren = 0 if len(good) else barren + _DRAWS_PER_BATCH
+        useless = 0 if len(good) else useless + _DRAWS_PER_BATCH
         if len(good):
             yield good
     raise ValueError(
         f"wall_prob {wall_prob} leaves no path on boards of size {size}"
-        f" ({_MAX_BARREN_DRAWS:,} tries); lower wall_prob"
+        f" ({_MOST_USELESS_DRAWS:,} tries); lower wall_prob"
     )

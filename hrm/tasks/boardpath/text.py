@@ -1,120 +1,91 @@
-"""The plain-text board format that people type and read.
+"""Boards as plain text that people type and read.
 
 Rows of ``.`` floor, ``#`` wall, ``S`` start, ``E`` end (``*`` path, in answers only); spaces
 between cells are optional, blank lines separate boards, lines starting with ``//`` are comments.
 """
 
-import sys
-from collections.abc import Iterable, Iterator
-from pathlib import Path
-
 import numpy as np
 
-from hrm.files import decode, read_text
-from hrm.tasks.boardpath.boards import END, START, Boards
+from hrm.tasks import text
+from hrm.tasks.boardpath.boards import END, LARGEST, SMALLEST, START, Boards
+from hrm.tasks.text import Line, PuzzleTextError
 
 SYMBOLS = ".#SE*"
 """The symbol of each code."""
 
 INPUT_SYMBOLS = SYMBOLS[:-1]
-LEGEND = ". = Floor, # = Wall, S = Start point, E = End point, * = Path"
-SMALLEST_SIZE, LARGEST_SIZE = 2, 64
-LONGEST_LINE = 10_000
-MAX_BYTES = 256 * 2**20
+
+_MEANT = {
+    "*": "a path is in answers only; write . there",
+    "G": "the end is E here",
+    "X": "write walls as #",
+    "█": "write walls as #",
+    "0": "write floor as . and walls as #, with one S and one E",
+    "1": "write floor as . and walls as #, with one S and one E",
+    "+": "this looks like a drawing of walls; write a symbol for each cell, floor as .",
+    "|": "this looks like a drawing of walls; write a symbol for each cell, floor as .",
+    "-": "this looks like a drawing of walls; write a symbol for each cell, floor as .",
+    ",": "write no commas between cells",
+    "{": "this looks like JSON; give the rows themselves",
+}
+"""What to do about symbols that other programs use."""
 
 
-class BoardTextError(ValueError):
-    """Board text that breaks the format; the message names source, line and column."""
+def parse_boards(content: str, source: str = "boards") -> list[Boards]:
+    """The boards of a text, one ``(N, N)`` array each; sizes may differ.
 
-    def __init__(self, source: str, line: int, column: int, problem: str):
-        super().__init__(f"{source}: line {line}, column {column}: {problem}")
-
-
-def read_boards(path: str | Path) -> list[Boards]:
-    """The boards of a file, or of standard input for ``-``.
-
-    Returns:
-        One ``(N, N)`` array a board, sizes may differ.
+    Args:
+        content: the text.
+        source: what error messages call it.
 
     Raises:
-        BoardTextError: naming the line and column at fault.
-        ValueError: if the file cannot be read or is not text.
+        PuzzleTextError: naming the line and column at fault.
     """
-    if str(path) == "-":
-        content = sys.stdin.buffer.read(MAX_BYTES + 1)
-        return parse_boards(decode(content, "standard input", MAX_BYTES), "standard input")
-    return parse_boards(read_text(Path(path), MAX_BYTES), str(path))
-
-
-def parse_boards(text: str, source: str = "boards") -> list[Boards]:
-    """Parse board text; `source` is what error messages call it. See `read_boards`."""
-    boards = [_parse_board(rows, source) for rows in _blocks(text)]
+    boards = [_parse_board(block, source) for block in text.blocks(content, source)]
     if not boards:
-        raise BoardTextError(source, 1, 1, f"no board found; expected rows of {INPUT_SYMBOLS}")
+        raise PuzzleTextError(source, 1, 1, f"no board found; expected rows of {INPUT_SYMBOLS}")
     return boards
 
 
-def format_board(board: Boards, separator: str = " ") -> str:
-    """The text of one ``(N, N)`` board, a line a row; `parse_boards` reads it back."""
-    return "\n".join(rows_of(board, separator))
-
-
-def format_boards(boards: Iterable[Boards]) -> str:
-    """The text of many boards, separated by blank lines, ending in a newline."""
-    return "\n\n".join(format_board(board, separator="") for board in boards) + "\n"
-
-
-def rows_of(board: Boards, separator: str = "") -> list[str]:
-    """One string a row of the ``(N, N)`` board."""
-    return [separator.join(SYMBOLS[code] for code in row) for row in board]
-
-
-def _blocks(text: str) -> Iterator[list[tuple[int, str]]]:
-    """Runs of numbered lines between blank ones; comments are passed over."""
-    block: list[tuple[int, str]] = []
-    for number, line in enumerate([*text.removeprefix("\ufeff").splitlines(), ""], start=1):
-        if line.lstrip().startswith("//"):
-            continue
-        if line.strip():
-            block.append((number, line))
-        elif block:
-            yield block
-            block = []
-
-
-def _parse_board(rows: list[tuple[int, str]], source: str) -> Boards:
-    first_line, size = rows[0][0], len(rows)
-    first_column = len(rows[0][1]) - len(rows[0][1].lstrip()) + 1
-    if not SMALLEST_SIZE <= size <= LARGEST_SIZE:
-        problem = f"the board has {size} rows; boards have {SMALLEST_SIZE} to {LARGEST_SIZE}"
-        raise BoardTextError(source, first_line, first_column, problem)
-    board = np.empty((size, size), dtype=np.uint8)
+def _parse_board(block: list[Line], source: str) -> Boards:
+    rows = [_row(line, source) for line in block]
+    size, first = len(rows), block[0]
+    if not SMALLEST <= size <= LARGEST:
+        problem = f"the board has {size} rows; boards have {SMALLEST} to {LARGEST}"
+        raise PuzzleTextError(source, first.number, first.first_column, problem)
+    for line, row in zip(block, rows, strict=True):
+        if len(row) != size:
+            column, _ = row[min(size, len(row) - 1)]  # the first one too many, or the last
+            raise PuzzleTextError(source, line.number, column, _not_square(line, len(row), size))
     seen: dict[str, int] = {}
-    for row, (number, line) in enumerate(rows):
-        for index, (column, symbol) in enumerate(_cells(line, size, source, number)):
-            if symbol not in INPUT_SYMBOLS:
-                problem = f"unexpected {symbol!r}; expected one of {' '.join(INPUT_SYMBOLS)}"
-                raise BoardTextError(source, number, column, problem)
+    for line, row in zip(block, rows, strict=True):
+        for column, symbol in row:
             if symbol in "SE" and symbol in seen:
                 problem = f"a second {symbol} (the first is in line {seen[symbol]}); one is allowed"
-                raise BoardTextError(source, number, column, problem)
-            seen[symbol] = number
-            board[row, index] = INPUT_SYMBOLS.index(symbol)
+                raise PuzzleTextError(source, line.number, column, problem)
+            seen[symbol] = line.number
     for code in (START, END):
         if SYMBOLS[code] not in seen:
             problem = f"the board has no {SYMBOLS[code]}"
-            raise BoardTextError(source, first_line, first_column, problem)
-    return board
+            raise PuzzleTextError(source, first.number, first.first_column, problem)
+    codes = [[INPUT_SYMBOLS.index(symbol) for _, symbol in row] for row in rows]
+    return np.array(codes, dtype=np.uint8)
 
 
-def _cells(line: str, size: int, source: str, number: int) -> list[tuple[int, str]]:
-    """The cells of a row with their columns; as many as the board has rows."""
-    if len(line) > LONGEST_LINE:
-        problem = f"longer than {LONGEST_LINE:,} characters"
-        raise BoardTextError(source, number, LONGEST_LINE + 1, problem)
-    cells = [(column, symbol) for column, symbol in enumerate(line, 1) if not symbol.isspace()]
-    if len(cells) != size:
-        column, _ = cells[min(size, len(cells) - 1)]  # the first one too many, or the last
-        problem = f"{len(cells)} cells in this row, but the board has {size} rows"
-        raise BoardTextError(source, number, column, f"{problem}; boards are square")
+def _row(line: Line, source: str) -> list[tuple[int, str]]:
+    """The cells of a row with their columns."""
+    cells = [(column, symbol) for column, symbol in enumerate(line.text, 1) if not symbol.isspace()]
+    for column, symbol in cells:
+        if symbol not in INPUT_SYMBOLS:
+            remedy = _MEANT.get(symbol, f"expected one of {' '.join(INPUT_SYMBOLS)}")
+            problem = f"unexpected {symbol!r}; {remedy}"
+            raise PuzzleTextError(source, line.number, column, problem)
     return cells
+
+
+def _not_square(line: Line, cells: int, size: int) -> str:
+    problem = f"{cells} cells in this row, but the board has {size} rows; boards are square"
+    # The commonest reason: mazes whose floor is a space.
+    if " " in line.text.strip() and cells < size <= len(line.text):
+        problem += ". Write floor as . (a space is no cell)"
+    return problem

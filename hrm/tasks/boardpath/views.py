@@ -1,4 +1,4 @@
-"""Other views of training boards: turned, or with START and END elsewhere.
+"""Training boards with START and END elsewhere.
 
 A view's label is computed anew by whoever uses it; nothing here says what the answer is.
 """
@@ -14,28 +14,11 @@ from hrm.tasks.boardpath.boards import (
     WALL,
     Boards,
     shortest_lengths,
-    turn,
 )
 
 END_TRIES = 8
 """Pairs of cells that are tried for a board. On random 20×20 boards with `wall_prob` 0.3 nine pairs
 in ten have a path, so hardly any board keeps its own."""
-
-
-def symmetries(board: Boards) -> list[Boards]:
-    """The eight rotations and reflections of one ``(N, N)`` board; the first is the board."""
-    return [turn(board, symmetry).copy() for symmetry in range(8)]
-
-
-def turned(boards: Boards, numbers: NDArray[np.uint64]) -> Boards:
-    """Each board under one of its eight symmetries.
-
-    Args:
-        boards: ``(B, N, N)`` codes.
-        numbers: ``(B,)`` raw random numbers.
-    """
-    which = numbers % np.uint64(8)
-    return np.stack([turn(board, int(i)) for board, i in zip(boards, which, strict=True)])
 
 
 def with_ends_moved(boards: Boards, numbers: NDArray[np.uint64], pairs: int = 1) -> Boards:

@@ -11,6 +11,8 @@ PAPER, INK, FAINT_INK = (255, 255, 255), (31, 41, 55), (107, 114, 128)
 GRID, TILE = (226, 224, 218), (246, 245, 241)
 RIGHT, PATH = (0, 128, 96), (29, 95, 214)
 BELIEF, WRONG = (147, 190, 250), (192, 24, 122)
+ALL = (PAPER, INK, FAINT_INK, GRID, TILE, RIGHT, PATH, BELIEF, WRONG)
+"""The colours of every picture; a task adds its own."""
 
 _OVERSAMPLING = 4
 

@@ -1,0 +1,64 @@
+"""The settings of a training, their defaults and their limits.
+
+The one source of names and defaults. The docstring under a field is its manual: `hrm train --help`
+prints it. Settings are frozen, unknown keys are refused, and nothing here imports torch.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from hrm.section import Count, Section, Seed
+
+
+class TrainConfig(Section):
+    """How the network learns."""
+
+    epoch_cnt: Count = 30
+    """Passes over the training boards."""
+    batch_size: Count = 64
+    """Boards a batch; the last, smaller batch of an epoch is kept."""
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """AdamW for every parameter, or Muon for the matrices of the blocks (needs PyTorch 2.9)."""
+    lr: Annotated[float, Field(gt=0, le=10)] = 3e-4
+    """Learning rate; the peak, with warm-up or a schedule."""
+    weight_decay: Annotated[float, Field(ge=0, le=10)] = 0.01
+    """Weight decay, on every parameter."""
+    grad_clip: Annotated[float, Field(ge=0)] = 0.0
+    """Largest norm of the gradient; 0: no clipping."""
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    """Optimizer updates over which the learning rate rises linearly from 0."""
+    lr_schedule: Literal["constant", "cosine"] = "constant"
+    """After the warm-up: stay at `lr`, or fall to 0 along half a cosine."""
+    init_from: str | None = None
+    """A trained model to start from (fine-tuning); without it, weights are drawn by `seed`."""
+    best_by: Literal["val_loss", "board_acc"] = "val_loss"
+    """Which epoch's model is the best: the lowest validation loss, or the highest board acc; of
+    equal ones the earliest."""
+    train_segment_cnt: Annotated[int, Field(ge=1, le=10_000)] = 2
+    """Segments each batch is thought about in training, with an optimizer update after each."""
+    depth_curriculum: bool = False
+    """Begin with shallow segments: a third of `H_cycle_cnt` for the first 30 % of training, two
+    thirds until 60 %, then all."""
+    seed: Seed = 0
+    """Names the initial weights, the order of the boards and the dropout masks."""
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Decay of a moving average of the weights, used for evaluation and kept as the model; 0: off.
+    """
+    checkpoint_minutes: Annotated[float, Field(ge=0)] = 5.0
+    """Save at least this often within an epoch; every epoch's end is saved anyway."""
+    micro_batch: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    """Boards computed at a time, gradients accumulated over the batch; 0: as many as fit the cache
+    on CPU, the whole batch elsewhere."""
+    threads: Annotated[int, Field(ge=0, le=4096)] = 0
+    """CPU threads; 0: one for each core."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where to compute; auto: CUDA, else MPS, else CPU."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """Arithmetic: float32, or bfloat16 autocast, which is faster on processors that have it in
+    hardware and slower on others."""
+    kernels: Literal["auto", "fused", "plain"] = "auto"
+    """What computes between the matrix products: plain PyTorch, or fused kernels of the same
+    mathematics (on CPU; Linux and a C compiler needed); auto: fused where they can be had."""
+    compile: bool = False
+    """Compile the model with torch.compile (needs a C++ compiler on CPU)."""

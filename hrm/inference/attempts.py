@@ -1,0 +1,161 @@
+"""One attempt at some puzzles: how it begins, and thinking until each is done.
+
+Puzzles that are done leave the batch, so easy ones cost less.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hrm.inference import halting
+from hrm.machine import puzzles_at_a_time
+from hrm.models.batch import to_cells, to_tokens
+from hrm.models.hrm import HRM
+from hrm.models.segment import Inputs, State
+from hrm.rendering.frame import Frame
+from hrm.tasks.grid import IGNORE, Cells, Shape, Symmetry
+from hrm.tasks.task import Task
+
+NOISE = 1.0
+"""Standard deviation of what a restart adds to each number of the initial state."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One way to begin thinking about a puzzle."""
+
+    symmetry: Symmetry
+    """Under which to see it."""
+    plain: bool = True
+    """Whether that is the one that changes nothing."""
+    restart: int = 0
+    """0: from the model's initial state. Otherwise the number of the noise that is added to it."""
+    seed: int = 0
+
+    def initial_state(self, model: HRM, puzzles: Cells, shape: Shape) -> State:
+        """To begin with. A puzzle's noise depends on itself, `restart` and `seed` alone."""
+        state = model.initial_state(len(puzzles), shape)
+        if not self.restart:
+            return state
+        zH = state.zH + self._noise(puzzles, state.zH, "zH")
+        zL = None if state.zL is None else state.zL + self._noise(puzzles, state.zL, "zL")
+        return State(zH, zL)
+
+    def _noise(self, puzzles: Cells, state: Tensor, name: str) -> Tensor:
+        noise = []
+        for puzzle in puzzles:
+            key = f"{self.seed} {self.restart} {name} ".encode() + puzzle.tobytes()
+            number = int.from_bytes(hashlib.sha256(key).digest()[:8], "little")
+            random = torch.Generator().manual_seed(number)
+            noise.append(torch.randn(state.shape[1:], generator=random))
+        return NOISE * torch.stack(noise).to(state)
+
+
+@dataclass(frozen=True, eq=False)
+class Thoughts:
+    """What came of thinking about some puzzles; one entry a puzzle."""
+
+    answers: Cells
+    """``(B, R, C)`` codes."""
+    done: NDArray[np.bool_]
+    """Whether the rule said so, in any attempt."""
+    segments: NDArray[np.int64]
+    """Thought for, all attempts together."""
+    attempts: NDArray[np.int64]
+    """Made."""
+    frames: list[Frame] = field(default_factory=list)
+    """Of the attempt that gave the answer; only where somebody watches."""
+
+
+def attempt(
+    model: HRM,
+    task: Task,
+    puzzles: Cells,
+    how: Attempt,
+    rule: halting.Rule,
+    max_segments: int,
+    hopeless: NDArray[np.bool_],
+    watch: bool,
+) -> Thoughts:
+    """One attempt at each puzzle of a batch.
+
+    Args:
+        model: thinks; in evaluation mode.
+        task: of the puzzles, of their shape.
+        puzzles: ``(B, R, C)`` codes.
+        how: to begin.
+        rule: who is done.
+        max_segments: that it may take.
+        hopeless: ``(B,)`` puzzles without a solution.
+        watch: keep the frames of the first puzzle.
+    """
+    shape = task.shape_of(puzzles)
+    views = how.symmetry.view(puzzles)
+    tokens = to_tokens(views, next(model.parameters()).device)
+    state = how.initial_state(model, views, shape)
+    recorder = _Recorder(model, how, shape) if watch else None
+    if recorder:
+        recorder.add(state)
+    answers = np.full_like(puzzles, IGNORE)  # equal to no answer
+    segments = np.zeros(len(puzzles), dtype=np.int64)
+    done = np.zeros(len(puzzles), dtype=bool)
+    unchanged = np.zeros(len(puzzles), dtype=np.int64)
+    active = np.arange(len(puzzles))
+    for segment in range(1, max_segments + 1):
+        state, logits = _segment(model, state, tokens, recorder)
+        new = how.symmetry.undo(to_cells(logits.argmax(-1), shape))
+        same = (new == answers[active]).all(axis=(1, 2))
+        unchanged[active] = np.where(same, unchanged[active] + 1, 0)
+        answers[active], segments[active] = new, segment
+        finished = rule(
+            halting.Moment(
+                segments[active], puzzles[active], new, unchanged[active], hopeless[active]
+            )
+        )
+        done[active] = finished
+        if finished.any():
+            staying = torch.from_numpy(~finished).to(tokens.device)
+            active, tokens, state = active[~finished], tokens[staying], state.of(staying)
+        if not len(active):
+            break
+    made = np.ones(len(puzzles), dtype=np.int64)
+    return Thoughts(answers, done, segments, made, recorder.frames if recorder else [])
+
+
+class _Recorder:
+    """Keeps a frame for each update of the answering module."""
+
+    def __init__(self, model: HRM, how: Attempt, shape: Shape):
+        self.model, self.how, self.shape = model, how, shape
+        self.frames: list[Frame] = []
+
+    def __call__(self, module: str, state: State) -> None:
+        """For `on_update`."""
+        if module == "H":
+            self.add(state)
+
+    def add(self, state: State) -> None:
+        """A frame of the first puzzle's state."""
+        logits = self.model.answer(State(state.zH[:1], None))
+        predicted = self.how.symmetry.undo(to_cells(logits.argmax(-1), self.shape))[0]
+        believed = logits[0].float().softmax(-1).unflatten(0, self.shape).cpu().numpy()
+        segment, step = 0, 0
+        if self.frames:
+            done = len(self.frames) - 1
+            segment, step = (n + 1 for n in divmod(done, self.model.config.frames_per_segment))
+        self.frames.append(Frame(predicted, believed if self.how.plain else None, segment, step))
+
+
+def _segment(
+    model: HRM, state: State, tokens: Tensor, recorder: _Recorder | None
+) -> tuple[State, Tensor]:
+    """One segment of many puzzles, in batches that fit the cache."""
+    size = puzzles_at_a_time(tokens.device, tokens.shape[1:].numel())
+    parts = zip(state.split(size), tokens.split(size), strict=True)
+    thought = [model(part, Inputs(grids), recorder) for part, grids in parts]
+    states, outputs = zip(*thought, strict=True)
+    return State.join(states), torch.cat([output.logits for output in outputs])

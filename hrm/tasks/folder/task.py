@@ -1,0 +1,190 @@
+"""A data set in the layout of the published HRM and TRM as a task."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from hrm.randomness import Numbers
+from hrm.tasks.examples import Examples
+from hrm.tasks.folder import layout
+from hrm.tasks.folder.arrays import read_split
+from hrm.tasks.folder.codes import chosen, read_codes
+from hrm.tasks.grid import IGNORE, MAX_CODES, Cells, Code, Shape, Verdict, shape_words
+from hrm.tasks.settings import Side, TaskSettings
+from hrm.tasks.task import Task
+
+
+class FolderSettings(TaskSettings):
+    """The data set, and what its numbers mean.
+
+    What the settings leave open is taken from the folder once and stays in the settings, so that a
+    model says what it works on when the data set is elsewhere.
+    """
+
+    paths: ClassVar[tuple[str, ...]] = (*TaskSettings.paths, "path")
+    of_one_shape: ClassVar[dict[str, object]] = {"path": None}
+    begins_with: ClassVar[dict[str, object]] = {"stream": False, "augment": False}
+
+    name: str = "folder"
+    path: str | None = None
+    """The folder of the data set, with train and test in it."""
+    rows: Side | None = None
+    """Rows of a puzzle. Unset: `grid.json` says it; without such a file seq_len must be a square
+    number, and a square is meant."""
+    columns: Side | None = None
+    """Columns of a puzzle; as `rows`."""
+    vocab_size: Annotated[int, Field(ge=1, le=MAX_CODES)] | None = None
+    """How many codes a cell may have. Unset: `dataset.json` says it."""
+    codes: list[str] | None = None
+    """For each code a glyph and a word, such as ["_ padding", "# wall"]. Unset: `grid.json` says
+    it, or they are 0 to 9, a to z, A to Z and so on."""
+    answer_codes: list[str] | None = None
+    """The same for answers. Unset: as `codes`."""
+    train_count: Annotated[int, Field(ge=1, le=100_000_000)] = 4000
+    """Set to the number of training examples in the folder."""
+    val_count: Annotated[int, Field(ge=1, le=100_000_000)] = 500
+    """Training examples to validate on: the last ones of the train split, rounded up to whole
+    groups. The test split is for `hrm evaluate`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _look_into_folder(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or not isinstance(path := values.get("path"), str):
+            return values
+        rows, columns, vocab_size = (values.get(key) for key in ("rows", "columns", "vocab_size"))
+        if None not in (rows, columns, vocab_size):
+            return values
+        if not all(side is None or (type(side) is int and side > 0) for side in (rows, columns)):
+            return values  # refused by their own fields
+        try:
+            found = layout.describe(Path(path), rows, columns)
+        except ValueError as error:
+            raise ValueError(f"path: {error}") from None
+        return {**found, **{key: value for key, value in values.items() if value is not None}}
+
+    @model_validator(mode="after")
+    def _of_a_data_set(self) -> Self:
+        if self.stream:
+            raise ValueError("stream: the examples of a data set are fixed; set task.stream=false")
+        if self.augment:
+            raise ValueError("augment: a data set tells of no symmetries; set task.augment=false")
+        if self.train_boards:
+            raise ValueError("train_boards: the data set gives the puzzles; leave it out")
+        for key in ("codes", "answer_codes"):
+            texts = getattr(self, key)
+            if texts is None:
+                continue
+            if len(texts) != self.vocab_size:
+                raise ValueError(
+                    f"{key}: {len(texts)} of them, but vocab_size {self.vocab_size}; give one for"
+                    " each"
+                )
+            try:
+                read_codes(texts)
+            except ValueError as error:
+                raise ValueError(f"{key}: {error}") from None
+        return self
+
+    @property
+    def shape(self) -> Shape:
+        """Rows and columns of the puzzles; 0 of either where no data set is named yet."""
+        return self.rows or 0, self.columns or 0
+
+
+class Folder(Task):
+    """Puzzles of a data set in the layout of the published HRM and TRM."""
+
+    Config = FolderSettings
+    config: FolderSettings
+    answerless = Verdict("unknown", "no answer is known", False)
+
+    def __init__(self, config: TaskSettings | None = None):
+        super().__init__(config)
+        of_puzzle, of_answer = self.config.codes, self.config.answer_codes
+        self.codes = read_codes(of_puzzle) if of_puzzle else chosen(self.config.vocab_size or 0)
+        self._answer_codes = read_codes(of_answer) if of_answer else self.codes
+        self._splits: dict[str, Examples] = {}
+        self._known: dict[bytes, tuple[str, int]] | None = None
+
+    @property
+    def answer_codes(self) -> Sequence[Code]:
+        """As many as those of the puzzle."""
+        return self._answer_codes
+
+    @property
+    def shape(self) -> Shape:
+        """Rows and columns.
+
+        Raises:
+            ValueError: if neither a data set nor the settings say it.
+        """
+        if 0 in self.config.shape or not self.codes:
+            self.folder()
+        return self.config.shape
+
+    def folder(self) -> Path:
+        """Where the data set is.
+
+        Raises:
+            ValueError: if the settings do not name it.
+        """
+        if self.config.path is None:
+            rows, columns = self.config.shape
+            which = f" of {shape_words((rows, columns))} puzzles" if rows and columns else ""
+            raise ValueError(
+                f"task.path: no data set{which} is named; give its folder with task.path=DIR, or"
+                " with --path DIR"
+            )
+        return Path(self.config.path)
+
+    def given(self, split: str) -> Examples:
+        """The examples of a split, read once.
+
+        Raises:
+            ValueError: if no data set is named, or it is damaged; see `arrays.read_split`.
+        """
+        folder = self.folder()
+        if split not in self._splits:
+            try:
+                found = read_split(folder, split, self.config.shape, len(self.codes))
+            except ValueError as error:
+                raise ValueError(f"task.path: {error}") from None
+            self._splits[split] = found
+        return self._splits[split]
+
+    def draw(self, count: int, key: tuple[int, ...]) -> Cells:
+        """Puzzles of the test split, for a look at some."""
+        inputs = self.given("test").inputs
+        return inputs[Numbers(*key).below(len(inputs), count)]
+
+    def answer(self, inputs: Cells) -> Cells:
+        """The labels of those puzzles that are in the data set, the first where one is in it more
+        than once; none of others, and none where no data set is named."""
+        answers = np.full_like(inputs, IGNORE)
+        if self.config.path is None:
+            return answers
+        places = self._places()
+        for i, digest in enumerate(_digests(inputs)):
+            if digest in places:
+                split, number = places[digest]
+                answers[i] = self.given(split).answers[number]
+        return answers
+
+    def _places(self) -> dict[bytes, tuple[str, int]]:
+        """The split and the number of each puzzle, by its digest."""
+        if self._known is None:
+            self._known = {}
+            for split in layout.splits(self.folder()) or layout.SPLITS:
+                for number, digest in enumerate(_digests(self.given(split).inputs)):
+                    self._known.setdefault(digest, (split, number))
+        return self._known
+
+
+def _digests(puzzles: Cells) -> Iterator[bytes]:
+    """Of each puzzle 16 bytes that no other has: of a million puzzles, they all fit in memory."""
+    for puzzle in np.ascontiguousarray(puzzles):
+        yield hashlib.blake2b(puzzle.data, digest_size=16).digest()

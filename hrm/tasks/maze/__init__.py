@@ -1,0 +1,1 @@
+"""Shortest paths in mazes of random walls, perfect mazes, and mazes with loops."""

@@ -1,0 +1,64 @@
+"""The machine that computes: what is chosen, what is refused, what arithmetic is used."""
+
+import pytest
+import torch
+from helpers import MINES, tiny
+
+from hrm import RunConfig, TrainConfig, machine
+from hrm.machine import Machine
+from hrm.models import kernels
+
+
+def test_compiling_needs_a_compiler(monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    with pytest.raises(ValueError, match=r"train\.compile: .* C\+\+ compiler"):
+        machine.resolve(RunConfig(train=TrainConfig(compile=True)))
+    machine.resolve(RunConfig())
+
+
+def test_choices_are_made_once():
+    resolved = machine.resolve(RunConfig(train=TrainConfig(batch_size=8, micro_batch=100)))
+    train = resolved.train
+    assert train.micro_batch == 8 and train.threads >= 1 and train.device == "cpu"
+    assert train.kernels in ("fused", "plain")
+    assert machine.resolve(resolved) == resolved
+    small, large = (RunConfig().derive(task__board_size=size) for size in (10, 20))
+    assert machine.resolve(small).train.micro_batch == 16
+    assert machine.resolve(large).train.micro_batch == 4
+    oblong = machine.resolve(tiny(task__name=MINES, train__batch_size=500, train__micro_batch=0))
+    assert oblong.train.micro_batch == 1600 // (3 * 5)
+    mixed = RunConfig().derive(task__board_sizes=[10, 20], model__rope_2d=True)
+    assert machine.resolve(mixed).train.micro_batch == 4  # what fits of the largest
+
+
+def test_a_device_that_is_not_there_is_refused():
+    with pytest.raises(ValueError, match=r"train\.device: cuda is not available.*use auto or cpu"):
+        machine.resolve(RunConfig(train=TrainConfig(device="cuda")))
+    with pytest.raises(ValueError, match=r"^device: cuda is not available"):
+        machine.pick_device("cuda")
+
+
+@pytest.mark.parametrize("key", list(machine.LEFT_OPEN))
+def test_a_choice_that_is_still_open_is_refused_where_it_counts(key):
+    train = tiny().train.model_copy(update={key: machine.LEFT_OPEN[key]})
+    with pytest.raises(ValueError, match=rf"train\.{key}: .* still to be chosen.*resolve"):
+        Machine.of(train)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_arithmetic_is_that_of_the_run_while_it_lasts(precision):
+    products = torch.bfloat16 if precision == "bf16" else torch.float32
+    train = tiny(train__precision=precision, train__kernels="plain").train
+    x = torch.randn(2, 9, 8)
+    with Machine.of(train).arithmetic():
+        assert (x @ x.mT).dtype == products and not kernels.apply_to(x)
+    assert (x @ x.mT).dtype == torch.float32 and kernels.apply_to(x) == kernels.available()
+
+
+def test_the_fastest_device_there_is_is_chosen(monkeypatch):
+    assert machine.pick_device().type == "cpu"
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: True)
+    assert machine.pick_device().type == "mps"
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert machine.pick_device().type == "cuda"
+    assert machine.pick_device("cpu").type == "cpu"

@@ -194,9 +194,9 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_happened(tmp_path, monkeypatch)
 
 STUDY = """
 title: How many presses?
-base: {task}
+base: {base}
 settings:
-  task: {{size: 7, train_count: 8, val_count: 4}}
+  task: {{{name}size: 7, train_count: 8, val_count: 4}}
   model: {{d_model: 16}}
   train: {{epoch_cnt: 1, threads: 1}}
 seeds: 2
@@ -206,13 +206,27 @@ grid:
 """
 
 
+def study_of(folder: Path, base: str, name: str = "") -> Path:
+    """A study of the number of presses."""
+    path = folder / f"{base.partition('.')[0].rpartition('/')[2]}.yaml"
+    path.write_text(STUDY.format(base=base, name=f"name: '{name}', " if name else ""))
+    return path
+
+
 def test_a_study_starts_from_an_example(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    Path("presses.yaml").write_text(STUDY.format(task=place(LIGHTS)))
-    planned = done("study", "plan", "presses.yaml")
-    assert "4 runs (2 rows × 2 seeds)" in planned
-    study = load_study(Path("presses.yaml"))
+    path = study_of(tmp_path, base=place(LIGHTS))
+    assert "4 runs (2 rows × 2 seeds)" in done("study", "plan", str(path))
+    study = load_study(path)
     assert [run.config.model.local_mixing for run in study.runs] == [True] * 4
-    result = carry_out(make_job(study, study.runs[1], Path("runs"), threads=1))
+    result = carry_out(make_job(study, study.runs[1], tmp_path / "runs", threads=1))
     assert result["config"]["task"]["presses"] == 3
     assert set(result["test"]) >= {"board_acc", "solved"}
+
+
+def test_a_study_may_name_an_example_as_its_task(tmp_path):
+    path = study_of(tmp_path, base="puzzle", name=place(LIGHTS))
+    assert "4 runs (2 rows × 2 seeds)" in done("study", "plan", str(path))
+    configs = [run.config for run in load_study(path).runs]
+    assert {config.task.name for config in configs} == {place(LIGHTS)}
+    assert [config.task.seed for config in configs] == [0, 0, 1, 1]

@@ -115,7 +115,7 @@ def test_draws_that_are_no_codes_are_found():
     assert "(64, 12)" in found(Flat) and "(n, 3, 4)" in found(Flat)
     assert "(64, 4, 3)" in found(Turned)
     assert "code 3" in found(TooHigh) and "0 to 2" in found(TooHigh)
-    assert "list" in found(Nested)
+    assert "gives list, expected an array" in found(Nested)
     assert "(0, 3, 4)" in found(Nothing)
 
 
@@ -245,11 +245,16 @@ def test_contradictions_in_the_tasks_own_answers_are_found():
         def contradictions(self, inputs, answers):
             return answers == 2
 
+    class Counts(Crosses):
+        def contradictions(self, inputs, answers):
+            return (answers == 2).sum(axis=(1, 2))
+
     class Restores(Rows):
         def restore(self, inputs, answers):
             return np.where(answers == 2, np.uint8(0), answers)
 
     assert "at fault in the task's own answers" in found(Crosses)
+    assert "expected bool of (100, 3, 4)" in found(Counts)
     assert "restore" in found(Restores)
 
 

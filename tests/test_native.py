@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -125,7 +126,7 @@ def test_without_a_compiler_that_is_said(source, monkeypatch):
 
 
 @needs_compiler
-def test_a_user_without_a_home_or_an_entry_has_kernels_or_none_but_no_traceback(tmp_path):
+def test_a_user_without_a_home_or_an_entry_has_kernels_or_none_but_no_traceback():
     if os.geteuid() != 0:
         pytest.skip("only root may become a user without an entry")
     for file in (sys.executable, native.__file__):
@@ -133,10 +134,12 @@ def test_a_user_without_a_home_or_an_entry_has_kernels_or_none_but_no_traceback(
             pytest.skip("this checkout is closed to other users")
     become = "os.setgid(54321); os.setuid(54321); os.environ.pop('HOME', None)\n"
     code = IMPORT + become + LOAD
-    (tmp_path / "six.c").write_text(SOURCE)
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)
     environment = {k: v for k, v in os.environ.items() if k != "XDG_CACHE_HOME"}
-    command = [sys.executable, "-c", code, str(tmp_path / "six.c")]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    # Not tmp_path: only its owner may enter the folders above it.
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        source = Path(folder) / "six.c"
+        source.write_text(SOURCE)
+        command = [sys.executable, "-c", code, str(source)]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert (done.returncode, done.stdout) == (0, "42\n"), done.stderr

@@ -7,7 +7,7 @@ cells of mines are not graded.
 import numpy as np
 
 from hrm import Code, Numbers, Task, turns_of
-from hrm.tasks.grid import IGNORE
+from hrm.tasks.grid import IGNORE, NINE, Structure
 from hrm.tasks.settings import Side, TaskSettings
 
 FREE, MINE = range(2)
@@ -27,6 +27,7 @@ class Mines(Task):
 
     Config = MinesSettings
     codes = (Code(".", "free"), Code("*", "mine"))
+    structure = Structure(NINE)
 
     @property
     def answer_codes(self):

@@ -19,6 +19,8 @@ from hrm.models import kernels
 from hrm.models.batch import to_tokens
 from hrm.models.hrm import HRM, State
 from hrm.models.layers import AddNorm, RotaryEmbedding, SDPAttention, SwiGLU
+from hrm.models.layout import lay_out
+from hrm.tasks.grid import Grid
 
 pytestmark = needs_kernels
 
@@ -242,8 +244,8 @@ def test_replaced_positions_are_used():
     attention = SDPAttention(16, 2, 0.0, False, False, Without((3, 3), 8, False))
     bare = copy.deepcopy(attention)
     bare.rope = None
-    x = torch.randn(2, 9, 16)
-    torch.testing.assert_close(attention(x, (3, 3)), bare(x, (3, 3)), rtol=1e-4, atol=1e-5)
+    x, layout = torch.randn(2, 9, 16), lay_out(ModelConfig(), Grid(3, 3, 4, 4))
+    torch.testing.assert_close(attention(x, layout), bare(x, layout), rtol=1e-4, atol=1e-5)
 
 
 def strange_tensors() -> dict[str, torch.Tensor]:

@@ -12,10 +12,10 @@ from hrm import ModelConfig
 from hrm.models.hrm import HRM
 from hrm.models.layers import RotaryEmbedding, SwiGLU
 from hrm.models.segment import Inputs, Output, State
-from hrm.tasks.grid import Grid, Shape
+from hrm.tasks.grid import NINE, Grid, Shape, Structure
 
 SIZE = 3
-OBLONG = Grid(3, 5, input_codes=4, answer_codes=7)
+OBLONG = Grid(3, 5, input_codes=4, answer_codes=7, structure=Structure(NINE))
 SMALL = {"d_model": 8, "head_cnt": 2, "H_block_cnt": 1, "dropout": 0.0, "sdpa_dropout": 0.0}
 VARIANTS = {
     "HL": {},

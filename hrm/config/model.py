@@ -54,8 +54,15 @@ class ModelConfig(Section):
     """Rotary positions by row and by column instead; needs `use_rope`."""
     use_abs_pos: bool = False
     """Learned positions, added to the tokens."""
+    attention: bool = True
+    """Attention among all cells; without it, cells see only those that `local_mixing` mixes, and
+    cost grows with the number of cells, not with its square."""
     local_mixing: bool = False
-    """A depthwise 3×3 convolution over the board as a sublayer before attention."""
+    """Sublayers before attention that mix along what the puzzle declares: a depthwise convolution
+    over a cell's neighbours (3×3 on boards), means over groups such as rows and boxes."""
+    code_axis: bool = False
+    """A vector for each cell and interchangeable code, such as the digits of Sudoku, instead of one
+    for each cell; no code is then told from another. Cost grows with the number of codes."""
     modules: Literal["HL", "H"] = "HL"
     """Two modules (HL), or one that does all H_cycle_cnt × L_cycle_cnt updates (H)."""
     grad_horizon: Literal["one_step", "full"] | Annotated[int, Field(ge=1)] = "one_step"
@@ -89,7 +96,7 @@ class ModelConfig(Section):
         """
         if self.use_abs_pos:
             return "learned positions (use_abs_pos)"
-        if self.use_rope and not self.rope_2d:
+        if self.attention and self.use_rope and not self.rope_2d:
             return "positions counted along the flattened board (use_rope without rope_2d)"
         return None
 
@@ -98,8 +105,7 @@ class ModelConfig(Section):
         step = self.head_cnt * head_multiple
         return min(-(-self.d_model // step), MAX_WIDTH // step) * step
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def _require_heads_that_fit(self) -> None:
         needed, reason = (
             (4, "rope_2d") if self.rope_2d else (2, "RoPE") if self.use_rope else (1, "")
         )
@@ -113,6 +119,15 @@ class ModelConfig(Section):
             raise ValueError(
                 f"d_model: a head is d_model/head_cnt = {head_width} wide, but {reason} needs a"
                 f" multiple of {needed}; use d_model={self._nearest_width(needed)}"
+            )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.attention:
+            self._require_heads_that_fit()
+        elif not self.local_mixing:
+            raise ValueError(
+                "attention: without it no cell sees another; set local_mixing=true as well"
             )
         if self.rope_2d and not self.use_rope:
             raise ValueError("rope_2d: needs use_rope=true")

@@ -76,8 +76,8 @@ def compare(
     Raises:
         ValueError: if the model does not work on puzzles of this shape.
     """
-    model.require_shape(examples.shape)
     task = task.of_shape(examples.shape)
+    model = model.on(task.grid)
     a_segment = sum(forward_flops(model.config, task.grid).values())
     outcomes = []
     for name in names:

@@ -118,13 +118,14 @@ def score(
     """Scores by segment count, a batch at a time; see `evaluate`, as for errors."""
     if not len(examples):
         raise ValueError("examples: there are none to measure on; give one or more")
-    model.require_shape(examples.shape)
+    task = task.of_shape(examples.shape)
+    model = model.on(task.grid)
     counts = sorted(set(segments))
     if not counts or counts[0] < 1:
         raise ValueError(f"segments: {list(segments)}; give counts of 1 or more")
     device = next(model.parameters()).device
     size = batch_size or puzzles_at_a_time(device, examples.shape[0] * examples.shape[1])
-    return _batches(model, task.of_shape(examples.shape), examples, counts, size)
+    return _batches(model, task, examples, counts, size)
 
 
 def joined(batches: Sequence[dict[int, Scores]]) -> dict[int, Scores]:

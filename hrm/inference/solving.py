@@ -252,12 +252,6 @@ def _require_fit(task: Task, model: HRM, puzzles: Sequence[Cells]) -> None:
     task.require(puzzles, "board")
     for number, puzzle in enumerate(puzzles, start=1):
         try:
-            model.require_shape(task.shape_of(puzzle))
+            model.on(task.of_shape(task.shape_of(puzzle)).grid)
         except ValueError as error:
             raise ValueError(f"board {number}: {error}") from None
-        codes = len(task.of_shape(task.shape_of(puzzle)).codes)
-        if codes > model.grid.input_codes:
-            raise ValueError(
-                f"board {number}: its cells have {codes} codes, but the model knows"
-                f" {model.grid.input_codes}; use a model that was trained on such puzzles"
-            )

@@ -152,7 +152,7 @@ def think(
     """
     hopeless = np.zeros(len(puzzles), dtype=bool) if hopeless is None else hopeless
 
-    rule = thinking.rule(task)
+    model, rule = model.on(task.grid), thinking.rule(task)
 
     def attempt(how: Attempt, which: NDArray[np.int64]) -> Thoughts:
         return attempts.attempt(

@@ -28,7 +28,12 @@ Parameters (`ModelConfig`; names and defaults live there, a test keeps this list
     use_rope            Rotary positions in attention, counted row by row.
     rope_2d             Rotary positions counted by row and by column instead.
     use_abs_pos         Learned positions, added to the token embedding. Works with or without RoPE.
-    local_mixing        A depthwise 3×3 convolution over the grid as a sublayer before attention.
+    attention           Attention among all cells as a sublayer.
+    local_mixing        Sublayers before attention that mix along what the puzzle declares: a
+                        depthwise convolution over a cell's neighbours (3×3 on boards), and means
+                        over groups such as rows and boxes.
+    code_axis           A vector for each cell and interchangeable code, instead of one for each
+                        cell. Cells then mix code by code, and the vectors of a cell are a group.
     modules             HL: two modules. H: one module, z ← H(z + x), updated
                         H_cycle_cnt × L_cycle_cnt times a segment.
     grad_horizon        How many of a segment's last steps carry gradient: one_step (1: the paper's
@@ -40,7 +45,9 @@ Parameters (`ModelConfig`; names and defaults live there, a test keeps this list
 Paper: Wang et al. 2025, Hierarchical Reasoning Model, arXiv 2506.21734.
 """
 
+import copy
 import math
+from dataclasses import replace
 from typing import Any, overload
 
 import torch
@@ -48,68 +55,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from hrm.config.model import ModelConfig
-from hrm.models.layers import (
-    AddNorm,
-    InputEmbedding,
-    LocalMixing,
-    RotaryEmbedding,
-    SDPAttention,
-    SwiGLU,
-)
+from hrm.models.blocks import ReasoningModule
+from hrm.models.codes import CodeEmbedding, CodeHead
+from hrm.models.layers import InputEmbedding, RotaryEmbedding
+from hrm.models.layout import Layout, axis_codes, lay_out
 from hrm.models.pretrained import Pretrained
 from hrm.models.segment import Inputs, OnUpdate, Output, State
 from hrm.tasks import registry
 from hrm.tasks.grid import Grid, Shape, shape_words
-
-
-class HRMBlock(nn.Module):
-    """Post-norm transformer block: each sublayer is x ← RMSNorm(x + Dropout(sublayer(x))).
-
-    The sublayers are attention and SwiGLU, with `local_mixing` a convolution before them.
-
-    Args:
-        config: widths, dropout and options.
-        rope: the rotary table that all blocks share, or None.
-    """
-
-    def __init__(self, config: ModelConfig, rope: RotaryEmbedding | None):
-        super().__init__()
-        width = config.d_model
-        attention = SDPAttention(
-            width, config.head_cnt, config.sdpa_dropout, config.bias_qkv, config.bias_o, rope
-        )
-        local = [LocalMixing(width)] if config.local_mixing else []
-        self.sublayers = nn.ModuleList([*local, attention, SwiGLU(width, config.expansion)])
-        self.norms = nn.ModuleList(
-            AddNorm(width, config.dropout, config.elementwise_affine) for _ in self.sublayers
-        )
-
-    def forward(self, x: Float[Tensor, "B S D"], shape: Shape) -> Float[Tensor, "B S D"]:
-        for sublayer, norm in zip(self.sublayers, self.norms, strict=True):
-            x = norm(x, sublayer(x, shape))
-        return x
-
-
-class ReasoningModule(nn.Module):
-    """A recurrent module: a stack of blocks over the sum of its state and what is injected.
-
-    Args:
-        config: passed to every block.
-        block_cnt: blocks in the stack.
-        rope: the rotary table that all blocks share, or None.
-    """
-
-    def __init__(self, config: ModelConfig, block_cnt: int, rope: RotaryEmbedding | None):
-        super().__init__()
-        self.blocks = nn.ModuleList(HRMBlock(config, rope) for _ in range(block_cnt))
-
-    def forward(
-        self, state: Float[Tensor, "B S D"], injected: Float[Tensor, "B S D"], shape: Shape
-    ) -> Float[Tensor, "B S D"]:
-        x = state + injected
-        for block in self.blocks:
-            x = block(x, shape)
-        return x
 
 
 class HRM(nn.Module, Pretrained, library_name="hrm-lab", tags=["hrm", "reasoning"]):
@@ -138,19 +91,46 @@ class HRM(nn.Module, Pretrained, library_name="hrm-lab", tags=["hrm", "reasoning
             grid, task = default.grid, registry.describe(default.config)
         self.grid, self.task = grid, task or {}
         width = config.d_model
+        codes, self._layouts = axis_codes(config, grid), {}
         rope = (
             RotaryEmbedding(grid.shape, width // config.head_cnt, config.rope_2d)
-            if config.use_rope
+            if config.attention and config.use_rope
             else None
         )
-        self.embedding = InputEmbedding(grid.input_codes, grid.cell_cnt, width, config.use_abs_pos)
-        self.H = ReasoningModule(config, config.H_block_cnt, rope)
+        embedding: type = CodeEmbedding if codes else InputEmbedding
+        input_codes, answer_codes = grid.input_codes - len(codes), grid.answer_codes - len(codes)
+        self.embedding = embedding(input_codes, grid.cell_cnt, width, config.use_abs_pos)
+        self.H = ReasoningModule(config, config.H_block_cnt, rope, grid)
         self.L = None
         if config.modules == "HL":
-            self.L = ReasoningModule(config, config.L_block_cnt or config.H_block_cnt, rope)
+            self.L = ReasoningModule(config, config.L_block_cnt or config.H_block_cnt, rope, grid)
         self.zH_init = self._initial_vector()
         self.zL_init = self._initial_vector() if self.L is not None else None
-        self.head = nn.Linear(width, grid.answer_codes, bias=config.head_bias)
+        head: type = CodeHead if codes else nn.Linear
+        self.head = head(width, answer_codes, bias=config.head_bias)
+
+    def on(self, grid: Grid) -> "HRM":
+        """This network, with the same weights, on another grid of its kind of puzzle.
+
+        Args:
+            grid: may have another shape, with other groups, and another number of interchangeable
+                codes where the network has an axis for them.
+
+        Raises:
+            ValueError: naming what ties it to its own grid, and the remedy.
+        """
+        if grid == self.grid:
+            return self
+        self.require_shape(grid.shape)
+        codes, own = axis_codes(self.config, grid), axis_codes(self.config, self.grid)
+        if grid.input_codes - len(codes) > self.grid.input_codes - len(own):
+            raise ValueError(
+                f"its cells have {grid.input_codes} codes, but the model knows"
+                f" {self.grid.input_codes}; use a model that was trained on such puzzles"
+            )
+        other = copy.copy(self)
+        other.grid, other._layouts = grid, {}
+        return other
 
     def require_shape(self, shape: Shape) -> None:
         """Refuse grids whose shape the model's positions know nothing of.
@@ -174,7 +154,7 @@ class HRM(nn.Module, Pretrained, library_name="hrm-lab", tags=["hrm", "reasoning
             shape: rows and columns; by default the model's own.
         """
         rows, columns = shape or self.grid.shape
-        size = (batch_size, rows * columns, self.config.d_model)
+        size = (batch_size, rows * columns * self.vectors_per_cell, self.config.d_model)
         zL = None if self.zL_init is None else self.zL_init.expand(size)
         return State(self.zH_init.expand(size), zL)
 
@@ -219,14 +199,14 @@ class HRM(nn.Module, Pretrained, library_name="hrm-lab", tags=["hrm", "reasoning
                 `require_shape`), or not of the state's.
         """
         tokens = inputs.tokens if isinstance(inputs, Inputs) else inputs
-        shape = self._shape_of(tokens, state)
-        x = self.embedding(tokens.flatten(1))
+        layout = self._layout(self._shape_of(tokens, state), tokens.device)
+        x = self._embed(tokens.flatten(1), layout)
         step_cnt = (H_cycle_cnt or self.config.H_cycle_cnt) * self.config.L_cycle_cnt
         first_with_gradient = step_cnt - self.config.grad_step_cnt
         for step in range(step_cnt):
             with torch.set_grad_enabled(torch.is_grad_enabled() and step >= first_with_gradient):
-                state = self._step(step, state, x, shape, on_update or _do_nothing)
-        logits = self.head(state.zH)
+                state = self._step(step, state, x, layout, on_update or _do_nothing)
+        logits = self.answer(state)
         return state, Output(logits) if isinstance(inputs, Inputs) else logits
 
     def _shape_of(self, tokens: Tensor, state: State) -> Shape:
@@ -240,27 +220,47 @@ class HRM(nn.Module, Pretrained, library_name="hrm-lab", tags=["hrm", "reasoning
                 f"{cells} cells, but this model's grids are {shape_words(self.grid.shape)}; give"
                 " grids of another shape as (batch, rows, columns)"
             )
-        if state.zH.shape[1] != cells:
+        if state.zH.shape[1] != cells * self.vectors_per_cell:
             raise ValueError(
-                f"a state for grids of {state.zH.shape[1]} cells, but grids of {cells};"
+                f"a state for grids of {state.zH.shape[1] // self.vectors_per_cell} cells, but"
+                f" grids of {cells};"
                 f" begin with initial_state(batch_size, {shape})"
             )
         return shape
 
     def answer(self, state: State) -> Float[Tensor, "B S V"]:
         """The logits that the head reads out of any state, such as one that `on_update` got."""
-        return self.head(state.zH)
+        codes = axis_codes(self.config, self.grid)
+        return self.head(state.zH, codes) if codes else self.head(state.zH)
 
-    def _step(self, step: int, state: State, x: Tensor, shape: Shape, on_update: OnUpdate) -> State:
+    def _embed(self, tokens: Tensor, layout: Layout) -> Tensor:
+        if layout.code_rows is None:
+            return self.embedding(tokens)
+        return self.embedding(tokens, layout.code_rows)
+
+    def _layout(self, shape: Shape, device: torch.device) -> Layout:
+        if shape != self.grid.shape and self.config.local_mixing and self.grid.structure.groups:
+            raise ValueError(
+                f"boards are {shape_words(shape)}, but the groups that this model mixes over are"
+                f" those of {shape_words(self.grid.shape)}; think with model.on(grid)"
+            )
+        if (shape, device) not in self._layouts:
+            grid = replace(self.grid, height=shape[0], width=shape[1])
+            self._layouts[shape, device] = lay_out(self.config, grid).to(device)
+        return self._layouts[shape, device]
+
+    def _step(
+        self, step: int, state: State, x: Tensor, layout: Layout, on_update: OnUpdate
+    ) -> State:
         zH, zL = state
         if self.L is None:
-            state = State(self.H(zH, x, shape), None)
+            state = State(self.H(zH, x, layout), None)
             on_update("H", state)
             return state
-        state = State(zH, self.L(zL, zH + x, shape))
+        state = State(zH, self.L(zL, zH + x, layout))
         on_update("L", state)
         if (step + 1) % self.config.L_cycle_cnt == 0:
-            state = State(self.H(zH, state.zL, shape), state.zL)
+            state = State(self.H(zH, state.zL, layout), state.zL)
             on_update("H", state)
         return state
 
@@ -268,6 +268,11 @@ class HRM(nn.Module, Pretrained, library_name="hrm-lab", tags=["hrm", "reasoning
         width = self.config.d_model
         vector = torch.randn(width) / math.sqrt(width)
         return nn.Parameter(vector, requires_grad=self.config.learnable_z_init)
+
+    @property
+    def vectors_per_cell(self) -> int:
+        """Of the state: one, or one for each interchangeable code (N)."""
+        return len(axis_codes(self.config, self.grid)) or 1
 
     @property
     def parameter_cnt(self) -> int:

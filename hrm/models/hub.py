@@ -6,8 +6,9 @@ nothing loads a task's code from a model folder.
 """
 
 import json
+import operator
 import re
-from dataclasses import fields
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +23,7 @@ from hrm.config.model import ModelConfig
 from hrm.files import markdown_table, read_text, write_atomic
 from hrm.models import tensors
 from hrm.tasks import registry
-from hrm.tasks.grid import Grid, shape_words
+from hrm.tasks.grid import NINE, Grid, Structure, shape_words
 
 DEFAULT_MODEL = "boardpath-10x10"
 """The bundled model that is used where none is named."""
@@ -30,6 +31,11 @@ BUNDLED = Path(__file__).parent.parent / "pretrained"
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 FORMAT_VERSION = 2
 
+_NUMBERS = ("height", "width", "input_codes", "answer_codes")
+"""Of a grid, as they stand in `config.json`."""
+_FARTHEST = 32
+"""A neighbour at most, in rows and columns."""
+_NUMBERS_IN_A_LIST = re.compile(r"\[[\s\d,-]+\]")
 _REPOSITORY = re.compile(r"^[\w.-]+/[\w.-]+$")
 
 
@@ -93,7 +99,7 @@ def read_config(folder: Path) -> Described:
         if version == 1:
             return Described(config, *_of_version_1(file, content["board_size"]))
         if version == FORMAT_VERSION:
-            return Described(config, _grid(content["grid"]), _task(content["task"]))
+            return Described(config, _grid(content["grid"], config), _task(content["task"]))
     except ValidationError as error:
         raise ValueError("\n".join(f"{file}: {line}" for line in explain(error, "model"))) from None
     except (AttributeError, KeyError, TypeError):
@@ -112,12 +118,31 @@ def _of_version_1(file: Path, board_size: Any) -> tuple[Grid, dict[str, Any]]:
     return task.grid, registry.describe(task.config)
 
 
-def _grid(values: dict[str, Any]) -> Grid:
-    known = [field.name for field in fields(Grid) if field.name != "structure"]
-    numbers = {name: values[name] for name in known}
+def _grid(values: dict[str, Any], config: ModelConfig) -> Grid:
+    numbers = {name: values[name] for name in _NUMBERS}
     if not all(type(number) is int and 1 <= number <= 65_536 for number in numbers.values()):
         raise TypeError
-    return Grid(**numbers)
+    grid = Grid(**numbers)
+    # Before it was written, local mixing was always along the nine cells around.
+    before = {"neighbourhood": NINE} if config.local_mixing else {}
+    return replace(grid, structure=_structure(values.get("structure", before), grid))
+
+
+def _structure(values: dict[str, Any], grid: Grid) -> Structure:
+    neighbourhood: Any = _tuples(values.get("neighbourhood", ()), -_FARTHEST, _FARTHEST + 1)
+    groups = {
+        kind: _tuples(cells, 0, grid.cell_cnt) for kind, cells in values.get("groups", {}).items()
+    }
+    codes = _tuples(values.get("interchangeable", ()), 0, min(grid.input_codes, grid.answer_codes))
+    return Structure(neighbourhood, groups, codes)
+
+
+def _tuples(lists: Any, first: int, end: int) -> tuple[tuple[int, ...], ...]:
+    """Lists of numbers, checked: what does not fit the grid is damage."""
+    found = tuple(tuple(operator.index(number) for number in numbers) for numbers in lists)
+    if not all(numbers and first <= min(numbers) <= max(numbers) < end for numbers in found):
+        raise TypeError
+    return found
 
 
 def _task(values: Any) -> dict[str, Any]:
@@ -165,14 +190,20 @@ def write_model(
 
 
 def _to_json(described: Described) -> str:
-    grid = {f.name: getattr(described.grid, f.name) for f in fields(Grid) if f.name != "structure"}
+    grid, config = described.grid, described.config
+    numbers = {name: getattr(grid, name) for name in _NUMBERS}
+    uses_structure = config.local_mixing or config.code_axis
     content = {
         "format_version": FORMAT_VERSION,
         "task": described.task,
-        "grid": grid,
-        "model": described.config.model_dump(),
+        "grid": numbers | ({"structure": asdict(grid.structure)} if uses_structure else {}),
+        "model": config.model_dump(),
     }
-    return json.dumps(content, indent=2) + "\n"
+    return _NUMBERS_IN_A_LIST.sub(_in_one_line, json.dumps(content, indent=2)) + "\n"
+
+
+def _in_one_line(numbers: re.Match[str]) -> str:
+    return re.sub(r"\s+", " ", numbers[0]).replace("[ ", "[").replace(" ]", "]")
 
 
 def _read_json(file: Path) -> Any:

@@ -1,13 +1,14 @@
-"""The parts of a block: embedding, rotary positions, attention, MLP, mixing over the board, norm.
+"""The parts of a block: embedding, rotary positions, attention, MLP, norm; mixing is in `mixing`.
 
 Axes, in every annotation of this package:
 
     B  puzzles in the batch     D   width of a cell's vector (d_model)
     S  cells of a grid, R · C   H   attention heads
     R  rows, C  columns         Dh  width of a head, D / H
-    V  codes of a cell
+    V  codes of a cell          N   vectors of a cell: 1, or one for each interchangeable code
+    SN vectors of a grid, S · N
 
-Every sublayer takes ``(B, S, D)`` and the shape of the grid, (R, C).
+Every sublayer takes ``(B, SN, D)`` and the layout of these vectors.
 """
 
 import functools
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 
 from hrm.models import kernels
 from hrm.models.fusable import is_untouched
+from hrm.models.layout import Layout
 from hrm.tasks.grid import Shape
 
 ROPE_BASE = 10_000.0
@@ -120,6 +122,8 @@ def _other_rotary_table(
 class SDPAttention(nn.Module):
     """Multi-head scaled dot-product attention over all cells, with a linear projection.
 
+    With an axis of codes, each code's vectors attend among themselves.
+
     Args:
         d_model: width (D).
         head_cnt: heads (H).
@@ -145,7 +149,10 @@ class SDPAttention(nn.Module):
         self.qkv = nn.Linear(d_model, 3 * d_model, bias=bias_qkv)
         self.out = nn.Linear(d_model, d_model, bias=bias_o)
 
-    def forward(self, x: Float[Tensor, "B S D"], shape: Shape) -> Float[Tensor, "B S D"]:
+    def forward(self, x: Float[Tensor, "B SN D"], layout: Layout) -> Float[Tensor, "B SN D"]:
+        return layout.by_cell(self._attend(layout.by_code(x), layout.shape))
+
+    def _attend(self, x: Float[Tensor, "B S D"], shape: Shape) -> Float[Tensor, "B S D"]:
         batch, cells, width = x.shape
         dropout = self.dropout if self.training else 0.0
         qkv = self.qkv(x)
@@ -187,7 +194,7 @@ class SwiGLU(nn.Module):
         self.down = nn.Linear(inner, d_model, bias=False)
 
     def forward(
-        self, x: Float[Tensor, "B S D"], shape: Shape | None = None
+        self, x: Float[Tensor, "B S D"], layout: Layout | None = None
     ) -> Float[Tensor, "B S D"]:
         gate_up = self.gate_up(x)
         fused = kernels.apply_to(x, gate_up) and is_untouched(self.down, nn.Linear)
@@ -195,25 +202,6 @@ class SwiGLU(nn.Module):
             return kernels.swiglu(gate_up, self.down.weight)
         gate, up = gate_up.chunk(2, dim=-1)
         return self.down(F.silu(gate) * up)
-
-
-class LocalMixing(nn.Module):
-    """A depthwise 3×3 convolution over the grid: each cell sees its eight neighbours.
-
-    Args:
-        d_model: width (D); each channel has its own nine weights.
-    """
-
-    def __init__(self, d_model: int):
-        super().__init__()
-        self.conv = nn.Conv2d(d_model, d_model, 3, padding=1, groups=d_model, bias=False)
-
-    def forward(self, x: Float[Tensor, "B S D"], shape: Shape) -> Float[Tensor, "B S D"]:
-        # As a view this is channels-last, the layout in which the CPU kernel is fast. It is fast at
-        # some widths only: 1.0 ms at width 128, but 10.7 ms at width 96 (forward and backward, 64
-        # boards of 10×10; docs/log.md).
-        grid = x.unflatten(1, shape).permute(0, 3, 1, 2)
-        return self.conv(grid).permute(0, 2, 3, 1).flatten(1, 2)
 
 
 class AddNorm(nn.RMSNorm):

@@ -1,16 +1,17 @@
 """Floating-point operations of a segment: its matrix products, counted from the config alone.
 
-A multiply-add counts as two operations. Counted are linear layers, attention and the convolution
-of `local_mixing`; element-wise work (norms, softmax, rotary positions, the optimizer) is not. A
-product that carries gradient costs three times its forward pass in training: once forward, once
-for the gradient of its input, once for that of its weights. The head always carries gradient, a
-module's update does where it belongs to one of the last `grad_step_cnt` steps.
+A multiply-add counts as two operations. Counted are linear layers, attention, and the mixing of
+`local_mixing` and `code_axis`; element-wise work (norms, softmax, rotary positions, the optimizer)
+is not. A product that carries gradient costs three times its forward pass in training: once
+forward, once for the gradient of its input, once for that of its weights. The head always carries
+gradient, a module's update does where it belongs to one of the last `grad_step_cnt` steps.
 """
 
 from typing import NamedTuple
 
 from hrm.config.model import ModelConfig
 from hrm.models.layers import inner_width
+from hrm.models.layout import axis_codes, group_kinds
 from hrm.tasks.grid import Grid
 
 
@@ -77,20 +78,35 @@ def _updates(config: ModelConfig) -> dict[str, tuple[int, int]]:
 
 def _products(config: ModelConfig, module: str, grid: Grid) -> list[Product]:
     """What one update of a module (or one reading of the head) multiplies, for one puzzle."""
-    width, heads, cells = config.d_model, config.head_cnt, grid.cell_cnt
+    width, cells, codes = config.d_model, grid.cell_cnt, len(axis_codes(config, grid))
     if module == "head":
-        return [Product("head", 1, cells, width, grid.answer_codes)]
+        apart = Product("head", 1, cells, width, grid.answer_codes - codes)
+        return (
+            [apart, Product("head of the axis", 1, cells * codes, width, 1)] if codes else [apart]
+        )
     blocks = config.H_block_cnt if module == "H" else config.L_block_cnt or config.H_block_cnt
-    inner, head_width = inner_width(width, config.expansion), width // heads
+    rows, inner = cells * (codes or 1), inner_width(width, config.expansion)
     products = [
-        Product(f"{module} qkv", blocks, cells, width, 3 * width),
-        Product(f"{module} attention scores", blocks * heads, cells, head_width, cells),
-        Product(f"{module} attention mix", blocks * heads, cells, cells, head_width),
-        Product(f"{module} attention out", blocks, cells, width, width),
-        Product(f"{module} gate and up", blocks, cells, width, 2 * inner),
-        Product(f"{module} down", blocks, cells, inner, width),
+        Product(f"{module} gate and up", blocks, rows, width, 2 * inner),
+        Product(f"{module} down", blocks, rows, inner, width),
     ]
-    if config.local_mixing:
+    if config.attention:
+        products += _attention(config, module, blocks, grid)
+    if config.local_mixing and grid.structure.neighbourhood:
         # A channel's 3×3 convolution: nine weights for each cell.
-        products.append(Product(f"{module} local mixing", blocks * width, cells, 9, 1))
+        products.append(Product(f"{module} local mixing", blocks * width, rows, 9, 1))
+    if kinds := group_kinds(config, grid):
+        # Each vector goes into a mean of each kind and gets one back.
+        products.append(Product(f"{module} group mixing", 2 * blocks, rows, len(kinds), width))
     return products
+
+
+def _attention(config: ModelConfig, module: str, blocks: int, grid: Grid) -> list[Product]:
+    width, cells, codes = config.d_model, grid.cell_cnt, len(axis_codes(config, grid)) or 1
+    heads, head_width = blocks * codes * config.head_cnt, width // config.head_cnt
+    return [
+        Product(f"{module} qkv", blocks, cells * codes, width, 3 * width),
+        Product(f"{module} attention scores", heads, cells, head_width, cells),
+        Product(f"{module} attention mix", heads, cells, cells, head_width),
+        Product(f"{module} attention out", blocks, cells * codes, width, width),
+    ]

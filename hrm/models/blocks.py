@@ -4,6 +4,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from hrm.config.model import ModelConfig
+from hrm.models import narrow
+from hrm.models.fusable import is_untouched
 from hrm.models.layers import AddNorm, RotaryEmbedding, SDPAttention, SwiGLU
 from hrm.models.layout import Layout, group_kinds
 from hrm.models.mixing import GroupMixing, LocalMixing
@@ -35,8 +37,17 @@ class HRMBlock(nn.Module):
 
     def forward(self, x: Float[Tensor, "B SN D"], layout: Layout) -> Float[Tensor, "B SN D"]:
         for sublayer, norm in zip(self.sublayers, self.norms, strict=True):
-            x = norm(x, sublayer(x, layout))
+            x = _with_norm(sublayer, norm, x, layout)
         return x
+
+
+def _with_norm(sublayer: nn.Module, norm: nn.Module, x: Tensor, layout: Layout) -> Tensor:
+    """A sublayer and the norm after it, as one step where that is faster."""
+    if is_untouched(sublayer, SwiGLU) and is_untouched(norm, AddNorm):
+        assert isinstance(sublayer, SwiGLU) and isinstance(norm, AddNorm)
+        if narrow.apply_to(x, sublayer, norm):
+            return narrow.swiglu_norm(x, sublayer.gate_up.weight, sublayer.down.weight, norm.weight)
+    return norm(x, sublayer(x, layout))
 
 
 def _attention(config: ModelConfig, rope: RotaryEmbedding | None) -> SDPAttention:

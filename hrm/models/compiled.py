@@ -1,4 +1,5 @@
-"""`kernels.c` as functions: compiled once for each type of products, called with tensors."""
+"""The C sources of this room as functions: compiled once for each type of products, called with
+tensors."""
 
 import ctypes
 import functools
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from hrm import native
 
-_SOURCE = Path(__file__).with_name("kernels.c")
+ATTENTION_AND_NORMS, MIXING, NARROW = "kernels.c", "mixing.c", "narrow.c"
 # To compile with, not to link with: there, -ffast-math would change how the whole process treats
 # tiny numbers.
 _COMPILE = ("-march=native", "-ffast-math", "-fopenmp")
@@ -51,14 +52,16 @@ class _Struct(ctypes.Structure):
 NO_DROPOUT = Dropout(0, torch.empty(0), 0.0)
 
 
-def call(dtype: torch.dtype, name: str, *arguments: Any) -> None:
+def call(dtype: torch.dtype, name: str, *arguments: Any, source: str = ATTENTION_AND_NORMS) -> None:
     """Run the kernel for products of that type: tensors as pointers, None as null, then threads."""
-    kernels = library(dtype)
+    kernels = library(dtype, source)
     assert not isinstance(kernels, str), kernels
     getattr(kernels, name)(*map(_as_c, arguments), torch.get_num_threads())
 
 
 def _as_c(value: Any) -> Any:
+    if isinstance(value, ctypes.Structure):
+        return ctypes.byref(value)
     if isinstance(value, Tensor):
         return ctypes.c_void_p(value.data_ptr())
     if isinstance(value, Dropout):
@@ -69,13 +72,15 @@ def _as_c(value: Any) -> Any:
 
 
 @functools.cache
-def library(dtype: torch.dtype) -> ctypes.CDLL | str:
-    """The kernels for products of that type, or why there are none."""
+def library(dtype: torch.dtype, source: str = ATTENTION_AND_NORMS) -> ctypes.CDLL | str:
+    """The kernels of a source for products of that type, or why there are none."""
     # PyTorch's own OpenMP: a second one would fight it for the cores.
     openmp = sorted((Path(torch.__file__).parent / "lib").glob("libgomp*.so*"))
     if not openmp:
         return "this PyTorch has no GNU OpenMP of its own"
     try:
-        return native.load(_SOURCE, OPTIONS[dtype], (str(openmp[0]), "-lm"))
+        return native.load(
+            Path(__file__).with_name(source), OPTIONS[dtype], (str(openmp[0]), "-lm")
+        )
     except OSError as error:
         return str(error)

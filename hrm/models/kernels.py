@@ -61,7 +61,7 @@ def apply_to(x: Tensor, *products: Tensor, weight: Tensor | None = None) -> bool
     # First of all: what is being compiled should not get to see the rest.
     if torch.compiler.is_compiling() or not _fused.get() or is_watched():
         return False
-    dtype = _product_dtype()
+    dtype = product_dtype()
     return (
         dtype in OPTIONS
         and is_plain(x, torch.float32)
@@ -71,7 +71,7 @@ def apply_to(x: Tensor, *products: Tensor, weight: Tensor | None = None) -> bool
     )
 
 
-def _product_dtype() -> torch.dtype:
+def product_dtype() -> torch.dtype:
     """What matrix products of float32 tensors are computed in."""
     autocast = torch.is_autocast_enabled("cpu")
     return torch.get_autocast_dtype("cpu") if autocast else torch.float32

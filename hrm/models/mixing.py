@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from hrm.models import kernels, narrow
 from hrm.models.layout import CODES, Layout
 
 
@@ -46,6 +47,9 @@ class GroupMixing(nn.Module):
         self.weight = nn.Parameter(torch.randn(len(kinds), d_model))
 
     def forward(self, x: Float[Tensor, "B SN D"], layout: Layout) -> Float[Tensor, "B SN D"]:
+        if kernels.apply_to(x, weight=self.weight):
+            mixed = narrow.group_mix(x, self.weight, layout, self.kinds[-1] == CODES)
+            return mixed.to(kernels.product_dtype())
         cells = x.unflatten(1, (layout.cell_cnt, layout.code_cnt))
         mixed = torch.zeros_like(cells)
         if layout.group_cnts:

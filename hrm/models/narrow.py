@@ -1,0 +1,161 @@
+"""Kernels for networks of many narrow vectors, on CPUs: mixing along groups (`mixing.c`), and
+SwiGLU with the norm after it as one step (`narrow.c`).
+
+Their plain twins are `GroupMixing` and `SwiGLU` with `AddNorm`.
+"""
+
+import ctypes
+import functools
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import Function
+
+from hrm.models import kernels
+from hrm.models.compiled import MIXING, NARROW, call
+from hrm.models.fusable import first_derivative_only, is_untouched
+from hrm.models.layers import AddNorm, SwiGLU
+from hrm.models.layout import Layout
+
+LANES = 16
+"""Widths are multiples of this: whole vectors of floats."""
+WIDEST = 64
+"""Above this, PyTorch's matrix products are as fast."""
+
+
+def apply_to(x: Tensor, mlp: SwiGLU, norm: AddNorm) -> bool:
+    """Whether SwiGLU and the norm after it can be one step here."""
+    width, inner = mlp.down.weight.shape
+    return (
+        width <= WIDEST
+        and width % LANES == 0
+        and inner % LANES == 0
+        and not (norm.training and norm.dropout)
+        and all(is_untouched(linear, nn.Linear) for linear in (mlp.gate_up, mlp.down))
+        and mlp.gate_up.bias is None
+        and mlp.down.bias is None
+        and kernels.apply_to(x, mlp.gate_up.weight, mlp.down.weight, weight=norm.weight)
+    )
+
+
+def swiglu_norm(x: Tensor, gate_up: Tensor, down: Tensor, weight: Tensor | None) -> Tensor:
+    """``RMSNorm(x + down(silu(gate(x)) · up(x)))`` over the last axis.
+
+    Args:
+        x: ``(B, S, D)``.
+        gate_up: ``(2 · inner, D)`` weights of gates and ups.
+        down: ``(D, inner)`` weights of the projection.
+        weight: ``(D,)`` of the norm, or None.
+    """
+    return _SwiGLUNorm.apply(x, gate_up, down, weight)
+
+
+def group_mix(x: Tensor, weight: Tensor, layout: Layout, with_codes: bool) -> Tensor:
+    """What `GroupMixing` adds up.
+
+    Args:
+        x: ``(B, S · N, D)``.
+        weight: ``(K, D)``, a row for each kind of group; the last one's are the vectors of a cell
+            if `with_codes`.
+        layout: of x.
+        with_codes: see there.
+    """
+    return _GroupMix.apply(x, weight, layout, with_codes)
+
+
+class _Layer(ctypes.Structure):
+    """`Layer` of `narrow.c`."""
+
+    _fields_ = (
+        ("width", ctypes.c_long),
+        ("inner", ctypes.c_long),
+        *((name, ctypes.c_void_p) for name in ("gate_up", "gate_up_t", "down", "down_t", "weight")),
+        ("eps", ctypes.c_float),
+    )
+
+
+class _SwiGLUNorm(Function):
+    @staticmethod
+    def forward(ctx: Any, x, gate_up, down, weight):
+        x = x.contiguous()
+        ctx.save_for_backward(x, gate_up, down, weight)
+        out = torch.empty_like(x)
+        layer, _alive = _layer(gate_up, down, weight)
+        call(x.dtype, "swiglu_norm", _rows(x), layer, x, out, source=NARROW)
+        return out
+
+    @staticmethod
+    @first_derivative_only
+    def backward(ctx: Any, dout):
+        x, gate_up, down, weight = ctx.saved_tensors
+        dout, dx, threads = dout.contiguous(), torch.empty_like(x), torch.get_num_threads()
+        dgate_up = x.new_empty(threads, *gate_up.shape)
+        ddown_t = x.new_empty(threads, *down.T.shape)
+        dweight = None if weight is None else x.new_empty(threads, len(weight))
+        layer, _alive = _layer(gate_up, down, weight)
+        parts = (dgate_up, ddown_t, dweight)
+        call(x.dtype, "swiglu_norm_backward", _rows(x), layer, x, dout, dx, *parts, source=NARROW)
+        return dx, dgate_up.sum(0), ddown_t.sum(0).T, None if dweight is None else dweight.sum(0)
+
+
+def _layer(gate_up: Tensor, down: Tensor, weight: Tensor | None) -> tuple[_Layer, list[Tensor]]:
+    """The struct, and what has to live as long as it."""
+    alive = [t.contiguous() for t in (gate_up, gate_up.T, down, down.T)]
+    addresses = [t.data_ptr() for t in alive]
+    eps = torch.finfo(gate_up.dtype).eps
+    norm = None if weight is None else weight.data_ptr()
+    return _Layer(down.shape[0], down.shape[1], *addresses, norm, eps), alive
+
+
+def _rows(x: Tensor) -> int:
+    return x.numel() // x.shape[-1]
+
+
+class _Groups(ctypes.Structure):
+    """`Groups` of `mixing.c`."""
+
+    _fields_ = (
+        ("count", ctypes.c_long),
+        *((name, ctypes.c_void_p) for name in ("starts", "cells", "shares", "kinds")),
+    )
+
+
+class _GroupMix(Function):
+    @staticmethod
+    def forward(ctx: Any, x, weight, layout, with_codes):
+        x, weight = x.contiguous(), weight.contiguous()
+        ctx.save_for_backward(x, weight)
+        ctx.layout, ctx.with_codes = layout, with_codes
+        y = torch.empty_like(x)
+        groups, _alive = _tables(layout)
+        sizes = (len(x), layout.cell_cnt, layout.code_cnt, x.shape[-1])
+        codes = weight[-1] if with_codes else None
+        call(x.dtype, "group_mix", *sizes, groups, x, weight, codes, y, source=MIXING)
+        return y
+
+    @staticmethod
+    @first_derivative_only
+    def backward(ctx: Any, dy):
+        x, weight = ctx.saved_tensors
+        layout, codes = ctx.layout, weight[-1] if ctx.with_codes else None
+        dy, dx = dy.contiguous(), torch.empty_like(x)
+        dweight = x.new_empty(torch.get_num_threads(), *weight.shape)
+        groups, _alive = _tables(layout)
+        sizes = (len(x), layout.cell_cnt, layout.code_cnt, x.shape[-1], len(weight))
+        arrays = (x, weight, codes, dy, dx, dweight)
+        call(x.dtype, "group_mix_backward", *sizes, groups, *arrays, source=MIXING)
+        return dx, dweight.sum(0), None, None
+
+
+@functools.lru_cache(maxsize=64)
+def _tables(layout: Layout) -> tuple[_Groups, list[Tensor]]:
+    """The groups of a layout as lists of members, and what has to live as long as they."""
+    members = layout.gather.nonzero()
+    lengths = torch.bincount(members[:, 0], minlength=len(layout.gather))
+    starts = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)]).int()
+    shares = layout.spread.T[members[:, 0], members[:, 1]].contiguous()
+    counts = torch.tensor(layout.group_cnts, dtype=torch.long)
+    kinds = torch.arange(len(counts)).repeat_interleave(counts).int()
+    alive = [starts, members[:, 1].int().contiguous(), shares, kinds]
+    return _Groups(len(layout.gather), *(table.data_ptr() for table in alive)), alive

@@ -70,16 +70,18 @@ def mixed_plainly(x: torch.Tensor, weight: torch.Tensor, kinds: list, codes: int
     return out
 
 
+@pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("code_axis", [False, True])
 @pytest.mark.parametrize("grid", [Grid(2, 3, 4, 5, LOPSIDED), sudoku().grid], ids=str)
-def test_group_mixing_is_what_it_says(grid, code_axis):
+def test_group_mixing_is_what_it_says(grid, code_axis, fused):
     config = ModelConfig(**{**LOCAL, "code_axis": code_axis})
     layout, kinds = lay_out(config, grid), group_kinds(config, grid)
     assert kinds == (*grid.structure.groups, *[CODES] * code_axis)
     torch.manual_seed(0)
     mixing, codes = GroupMixing(8, kinds), layout.code_cnt
     x = torch.randn(2, grid.cell_cnt * codes, 8)
-    found = mixing(x, layout)
+    with kernels.use(fused):
+        found = mixing(x, layout)
     for puzzle in range(2):
         cells = x[puzzle].view(grid.cell_cnt, codes, 8)
         groups = list(grid.structure.groups.values())

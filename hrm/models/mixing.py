@@ -47,7 +47,8 @@ class GroupMixing(nn.Module):
         self.weight = nn.Parameter(torch.randn(len(kinds), d_model))
 
     def forward(self, x: Float[Tensor, "B SN D"], layout: Layout) -> Float[Tensor, "B SN D"]:
-        if kernels.apply_to(x, weight=self.weight):
+        small = layout.code_cnt * x.shape[-1] <= narrow.MOST_IN_A_CELL
+        if small and kernels.apply_to(x, weight=self.weight):
             mixed = narrow.group_mix(x, self.weight, layout, self.kinds[-1] == CODES)
             return mixed.to(kernels.product_dtype())
         cells = x.unflatten(1, (layout.cell_cnt, layout.code_cnt))

@@ -20,6 +20,8 @@ from hrm.models.layout import Layout
 
 LANES = 16
 """Widths are multiples of this: whole vectors of floats."""
+MOST_IN_A_CELL = 32_768
+"""Numbers in the vectors of a cell, for `group_mix`: they lie on a thread's stack."""
 WIDEST = 64
 """Above this, PyTorch's matrix products are as fast."""
 

@@ -84,11 +84,21 @@ def test_weights_after_some_updates_are_those_of_plain_pytorch(variant, threads)
         torch.testing.assert_close(fused, weights[1][name], rtol=1e-3, atol=1e-4, msg=name)
 
 
-def test_bf16_is_near():
-    model, batch = network("H"), puzzles(4)
-    with torch.autocast("cpu", torch.bfloat16):
-        low = loss_of(model, *batch)
-    torch.testing.assert_close(low, loss_of(model, *batch), rtol=0.02, atol=0.02)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_bf16_is_as_close_to_fp32_as_plain_pytorch_in_bf16(variant):
+    model, batch, found = network(variant), puzzles(4), {}
+    for precision, fused in (("fp32", False), ("bf16", False), ("bf16", True)):
+        model.zero_grad()
+        with kernels.use(fused):
+            with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+                loss = loss_of(model, *batch)
+            loss.backward()
+        gradients = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
+        found[precision, fused] = torch.cat([loss.detach().view(1), *gradients])
+    exact = found["fp32", False]
+    plain, fused = ((found["bf16", kind] - exact).norm() for kind in (False, True))
+    assert 0 < fused < 2 * plain
+    assert fused < 0.05 * exact.norm()
 
 
 @pytest.mark.parametrize("rows", [1, 7, 31, 32, 33, 100])

@@ -4,154 +4,238 @@
  * result. Here a few rows at a time go through the whole step while they are in the first cache, and
  * the way back computes them again instead of reading what the way there has kept.
  *
+ * Factors of products are arrays of Factor. That is a float or, with -DBF16, two bfloat16: neighbours
+ * along the sum, which one instruction multiplies and adds up as floats. Everything else is float.
  * Widths are whole vectors of 16 floats.
  */
 
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LANES = 16, TILE = 32, ROWS = 8 }; /* rows in the cache; rows in the registers */
+enum { LANES = 16, TILE = 32, ROWS = 8 }; /* rows in the first cache; rows in the registers */
 
 typedef float Vector __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 typedef const float *restrict In;
 typedef float *restrict Out;
 
-static inline Vector load(const float *from) { return *(const Vector *)from; }
+#ifdef BF16
+#ifndef __AVX512BF16__
+#error "this processor has no products of bfloat16"
+#endif
+#include <immintrin.h>
+enum { DEPTH = 2 }; /* numbers along the sum in a factor */
+typedef uint32_t Factor;
 
-static inline void store(float *to, Vector v) { *(Vector *)to = v; }
-
-/* c (rows × columns) = or += a · b. Element (i, k) of a is a[i · ai + k · ak]; b and c lie row by
- * row. ROWS × two vectors of c stay in registers. */
-static inline __attribute__((always_inline)) void block(int rows, long inner, In a, long ai,
-                                                        long ak, In b, long bk, Out c, long ci,
-                                                        int vectors, int add) {
-    Vector sum[ROWS][2];
-    for (int i = 0; i < rows; i++)
-        for (int v = 0; v < vectors; v++) sum[i][v] = add ? load(c + i * ci + v * LANES) : (Vector){0};
-    for (long k = 0; k < inner; k++) {
-        Vector right[2];
-        for (int v = 0; v < vectors; v++) right[v] = load(b + k * bk + v * LANES);
-#pragma GCC unroll 8
-        for (int i = 0; i < rows; i++)
-            for (int v = 0; v < vectors; v++) sum[i][v] += a[i * ai + k * ak] * right[v];
-    }
-    for (int i = 0; i < rows; i++)
-        for (int v = 0; v < vectors; v++) store(c + i * ci + v * LANES, sum[i][v]);
+static inline __m512i upper_halves(In from) {
+    return _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(from)));
 }
 
-static void product(long rows, long columns, long inner, In a, long ai, long ak, In b, Out c,
-                    int add) {
+static inline Vector add_product(Vector sum, Factor a, const Factor *b) {
+    return (Vector)_mm512_dpbf16_ps((__m512)sum, (__m512bh)_mm512_set1_epi32((int)a),
+                                    (__m512bh)_mm512_loadu_si512(b));
+}
+#else
+enum { DEPTH = 1 };
+typedef float Factor;
+
+static inline Vector add_product(Vector sum, Factor a, const Factor *b) {
+    return sum + a * *(const Vector *)b;
+}
+#endif
+
+/* Numbers as factors of a sum along the rows, (rows, columns / DEPTH), or down the columns,
+ * (rows / DEPTH, columns). For floats that is the same array. */
+static const Factor *along(long rows, long columns, In x, Factor *room) {
+#ifdef BF16
+    for (long i = 0; i < rows * columns; i += LANES)
+        _mm256_storeu_si256((__m256i *)(room + i / 2),
+                            (__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(x + i)));
+    return room;
+#else
+    return x;
+#endif
+}
+
+static const Factor *down(long rows, long columns, In x, Factor *room) {
+#ifdef BF16
+    for (long i = 0; i < rows; i += 2) {
+        In first = x + i * columns, second = first + columns;
+        Factor *to = room + i / 2 * columns;
+        for (long j = 0; j < columns; j += LANES) {
+            __m512i high = i + 1 < rows ? upper_halves(second + j) : _mm512_setzero_si512();
+            high = _mm512_slli_epi32(high, 16);
+            _mm512_storeu_si512(to + j, _mm512_or_si512(upper_halves(first + j), high));
+        }
+    }
+    return room;
+#else
+    return x;
+#endif
+}
+
+/* c = or += a · b for ROWS rows, or one, and two vectors of columns, or one, which stay in registers.
+ * Factor (i, k) of a is a[i · ai + k · ak]; b and c lie row by row. */
+static inline __attribute__((always_inline)) void block(int rows, int vectors, long depth,
+                                                        long columns, const Factor *a, long ai,
+                                                        long ak, const Factor *b, Out c, int add) {
+    Vector sum[ROWS][2];
+    for (int i = 0; i < rows; i++)
+        for (int v = 0; v < vectors; v++)
+            sum[i][v] = add ? *(Vector *)(c + i * columns + v * LANES) : (Vector){0};
+    for (long k = 0; k < depth; k++)
+#pragma GCC unroll 8
+        for (int i = 0; i < rows; i++)
+            for (int v = 0; v < vectors; v++)
+                sum[i][v] = add_product(sum[i][v], a[i * ai + k * ak], b + k * columns + v * LANES);
+    for (int i = 0; i < rows; i++)
+        for (int v = 0; v < vectors; v++) *(Vector *)(c + i * columns + v * LANES) = sum[i][v];
+}
+
+/* c (rows × columns) = or += a · b, with sums over `inner` numbers. */
+static void product(long rows, long columns, long inner, const Factor *a, long ai, long ak,
+                    const Factor *b, Out c, int add) {
+    long depth = (inner + DEPTH - 1) / DEPTH;
     for (long j = 0; j < columns; j += 2 * LANES) {
         int two = j + LANES < columns;
-        long i = 0;
-        for (; i + ROWS <= rows; i += ROWS) {
-            if (two)
-                block(ROWS, inner, a + i * ai, ai, ak, b + j, columns, c + i * columns + j, columns, 2, add);
-            else
-                block(ROWS, inner, a + i * ai, ai, ak, b + j, columns, c + i * columns + j, columns, 1, add);
-        }
-        for (; i < rows; i++) {
-            if (two)
-                block(1, inner, a + i * ai, ai, ak, b + j, columns, c + i * columns + j, columns, 2, add);
-            else
-                block(1, inner, a + i * ai, ai, ak, b + j, columns, c + i * columns + j, columns, 1, add);
+        for (long i = 0; i < rows;) {
+            const Factor *ar = a + i * ai;
+            Out cr = c + i * columns + j;
+            int whole = i + ROWS <= rows;
+            if (whole && two) block(ROWS, 2, depth, columns, ar, ai, ak, b + j, cr, add);
+            else if (whole) block(ROWS, 1, depth, columns, ar, ai, ak, b + j, cr, add);
+            else if (two) block(1, 2, depth, columns, ar, ai, ak, b + j, cr, add);
+            else block(1, 1, depth, columns, ar, ai, ak, b + j, cr, add);
+            i += whole ? ROWS : 1;
         }
     }
 }
 
 typedef struct {
     long width, inner;
-    In gate_up;   /* (2 · inner, width): gates first */
-    In gate_up_t; /* (width, 2 · inner) */
-    In down;      /* (width, inner) */
-    In down_t;    /* (inner, width) */
-    In weight;    /* (width) of the norm, or null */
+    const Factor *gate_up;   /* (2 · inner, width): gates first; this and the next as `down` */
+    const Factor *gate_up_t; /* (width, 2 · inner) */
+    const Factor *down;      /* (width, inner) */
+    const Factor *down_t;    /* (inner, width) */
+    In weight;               /* (width) of the norm, or null */
     float eps;
 } Layer;
 
+/* What a thread needs for a tile. */
 typedef struct {
-    float *gate_up, *hidden, *sum, *dhidden, *dgate_up, *inverse;
-} Scratch;
+    float *gate_up, *hidden, *normed, *inverse, *dhidden, *dgate_up;
+    Factor *left, *right;
+} Room;
 
-static float *room_for(Scratch *s, long width, long inner) {
-    float *room = aligned_alloc(64, (size_t)TILE * (6 * inner + width + LANES) * sizeof(float));
-    s->gate_up = room;
-    s->dgate_up = room + TILE * 2 * inner;
-    s->hidden = room + TILE * 4 * inner;
-    s->dhidden = room + TILE * 5 * inner;
-    s->sum = room + TILE * 6 * inner;
-    s->inverse = s->sum + TILE * width;
-    return room;
+static void *make_room(Room *r, long width, long inner) {
+    long wide = TILE * 2 * inner, widest = width > 2 * inner ? TILE * width : wide;
+    float *all = aligned_alloc(64, (3 * wide + TILE * (width + LANES) + 2 * widest) * sizeof(float));
+    r->gate_up = all;
+    r->dgate_up = all + wide;
+    r->hidden = all + 2 * wide;
+    r->dhidden = r->hidden + wide / 2;
+    r->normed = all + 3 * wide;
+    r->inverse = r->normed + TILE * width;
+    r->left = (Factor *)(r->inverse + TILE * LANES);
+    r->right = r->left + widest;
+    return all;
 }
 
-/* Of a tile: gates and ups, hidden layer, x + down(hidden) as `sum`, normed, and 1 / rms. */
-static void forward(const Layer *l, long rows, In x, Scratch *s) {
-    product(rows, 2 * l->inner, l->width, x, l->width, 1, l->gate_up_t, s->gate_up, 0);
+/* Of a tile: gates and ups, the hidden layer, x + down(hidden) normed, and 1 / rms. */
+static void forward(const Layer *l, long rows, In x, Room *r) {
+    long width = l->width, inner = l->inner;
+    const Factor *left = along(rows, width, x, r->left);
+    product(rows, 2 * inner, width, left, width / DEPTH, 1, l->gate_up_t, r->gate_up, 0);
     for (long i = 0; i < rows; i++) {
-        In gate = s->gate_up + i * 2 * l->inner, up = gate + l->inner;
-        Out hidden = s->hidden + i * l->inner;
-        for (long j = 0; j < l->inner; j++) hidden[j] = gate[j] / (1.0f + expf(-gate[j])) * up[j];
+        In gate = r->gate_up + i * 2 * inner, up = gate + inner;
+        Out hidden = r->hidden + i * inner;
+        for (long j = 0; j < inner; j++) hidden[j] = gate[j] / (1.0f + expf(-gate[j])) * up[j];
     }
-    memcpy(s->sum, x, rows * l->width * sizeof(float));
-    product(rows, l->width, l->inner, s->hidden, l->inner, 1, l->down_t, s->sum, 1);
+    memcpy(r->normed, x, rows * width * sizeof(float));
+    left = along(rows, inner, r->hidden, r->left);
+    product(rows, width, inner, left, inner / DEPTH, 1, l->down_t, r->normed, 1);
     for (long i = 0; i < rows; i++) {
-        Out sum = s->sum + i * l->width;
+        Out sum = r->normed + i * width;
         float squares = 0;
-        for (long j = 0; j < l->width; j++) squares += sum[j] * sum[j];
-        s->inverse[i] = 1.0f / sqrtf(squares / l->width + l->eps);
-        for (long j = 0; j < l->width; j++) sum[j] *= s->inverse[i];
+        for (long j = 0; j < width; j++) squares += sum[j] * sum[j];
+        r->inverse[i] = 1.0f / sqrtf(squares / width + l->eps);
+        for (long j = 0; j < width; j++) sum[j] *= r->inverse[i];
     }
+}
+
+static long rows_of(long tile, long rows) {
+    return rows - tile * TILE < TILE ? rows - tile * TILE : TILE;
 }
 
 /* out = RMSNorm(x + down(silu(gate(x)) · up(x))) */
 void swiglu_norm(long rows, const Layer *l, In x, Out out, int threads) {
-    long tiles = (rows + TILE - 1) / TILE;
+    long width = l->width, tiles = (rows + TILE - 1) / TILE;
 #pragma omp parallel num_threads(threads)
     {
-        Scratch s;
-        float *room = room_for(&s, l->width, l->inner);
+        Room r;
+        void *all = make_room(&r, width, l->inner);
 #pragma omp for schedule(static)
-        for (long t = 0; t < tiles; t++) {
-            long first = t * TILE, count = rows - first < TILE ? rows - first : TILE;
-            forward(l, count, x + first * l->width, &s);
-            Out o = out + first * l->width;
+        for (long tile = 0; tile < tiles; tile++) {
+            long first = tile * TILE * width, count = rows_of(tile, rows);
+            forward(l, count, x + first, &r);
             for (long i = 0; i < count; i++)
-                for (long j = 0; j < l->width; j++)
-                    o[i * l->width + j] = s.sum[i * l->width + j] * (l->weight ? l->weight[j] : 1.0f);
+                for (long j = 0; j < width; j++) {
+                    float normed = r.normed[i * width + j];
+                    out[first + i * width + j] = l->weight ? normed * l->weight[j] : normed;
+                }
         }
-        free(room);
+        free(all);
     }
 }
 
-/* From the gradient of `out` to that of the sum; into dx. */
-static void norm_backward(const Layer *l, long rows, In dout, const Scratch *s, Out dx, Out dweight) {
+/* From the gradient of the output to that of the sum before the norm, and of the norm's weight. */
+static void norm_backward(const Layer *l, long rows, In dout, const Room *r, Out dsum, Out dweight) {
+    long width = l->width;
     for (long i = 0; i < rows; i++) {
-        In g = dout + i * l->width, n = s->sum + i * l->width;
-        Out d = dx + i * l->width;
+        In g = dout + i * width, n = r->normed + i * width;
+        Out d = dsum + i * width;
         float dot = 0;
-        for (long j = 0; j < l->width; j++) {
+        for (long j = 0; j < width; j++) {
             d[j] = l->weight ? g[j] * l->weight[j] : g[j];
             dot += d[j] * n[j];
         }
         if (dweight)
-            for (long j = 0; j < l->width; j++) dweight[j] += g[j] * n[j];
-        float mean = dot / l->width, by = s->inverse[i];
-        for (long j = 0; j < l->width; j++) d[j] = (d[j] - n[j] * mean) * by;
+            for (long j = 0; j < width; j++) dweight[j] += g[j] * n[j];
+        float mean = dot / width, by = r->inverse[i];
+        for (long j = 0; j < width; j++) d[j] = (d[j] - n[j] * mean) * by;
     }
 }
 
-static void swiglu_backward(const Layer *l, long rows, Scratch *s) {
+/* From the gradient of the hidden layer to that of gates and ups. */
+static void swiglu_backward(const Layer *l, long rows, Room *r) {
     for (long i = 0; i < rows; i++) {
-        In gate = s->gate_up + i * 2 * l->inner, up = gate + l->inner;
-        In dhidden = s->dhidden + i * l->inner;
-        Out dgate = s->dgate_up + i * 2 * l->inner, dup = dgate + l->inner;
+        In gate = r->gate_up + i * 2 * l->inner, up = gate + l->inner;
+        In dhidden = r->dhidden + i * l->inner;
+        Out dgate = r->dgate_up + i * 2 * l->inner, dup = dgate + l->inner;
         for (long j = 0; j < l->inner; j++) {
             float sigmoid = 1.0f / (1.0f + expf(-gate[j])), silu = gate[j] * sigmoid;
             dup[j] = dhidden[j] * silu;
             dgate[j] = dhidden[j] * up[j] * (sigmoid + silu * (1.0f - sigmoid));
         }
     }
+}
+
+/* Gradients of a tile: of x into dx, of weights added up. */
+static void backward(const Layer *l, long rows, In x, In dout, Room *r, Out dx, Out dgate_up,
+                     Out ddown_t, Out dweight) {
+    long width = l->width, inner = l->inner;
+    forward(l, rows, x, r);
+    norm_backward(l, rows, dout, r, dx, dweight);
+    const Factor *left = along(rows, width, dx, r->left), *right;
+    product(rows, inner, width, left, width / DEPTH, 1, l->down, r->dhidden, 0);
+    swiglu_backward(l, rows, r);
+    left = down(rows, inner, r->hidden, r->left), right = down(rows, width, dx, r->right);
+    product(inner, width, rows, left, 1, inner, right, ddown_t, 1);
+    left = down(rows, 2 * inner, r->dgate_up, r->left), right = down(rows, width, x, r->right);
+    product(2 * inner, width, rows, left, 1, 2 * inner, right, dgate_up, 1);
+    left = along(rows, 2 * inner, r->dgate_up, r->left);
+    product(rows, width, 2 * inner, left, 2 * inner / DEPTH, 1, l->gate_up, dx, 1);
 }
 
 /* Gradients of swiglu_norm. Those of the weights hold one part a thread, to be summed: `dgate_up`
@@ -161,25 +245,17 @@ void swiglu_norm_backward(long rows, const Layer *l, In x, In dout, Out dx, Out 
     long width = l->width, inner = l->inner, tiles = (rows + TILE - 1) / TILE;
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (int t = 0; t < threads; t++) {
-        Scratch s;
-        float *room = room_for(&s, width, inner);
+        Room r;
+        void *all = make_room(&r, width, inner);
         Out dgu = dgate_up + t * 2 * inner * width, ddt = ddown_t + t * inner * width;
         Out dw = dweight ? dweight + t * width : 0;
         memset(dgu, 0, 2 * inner * width * sizeof(float));
         memset(ddt, 0, inner * width * sizeof(float));
         if (dw) memset(dw, 0, width * sizeof(float));
         for (long tile = tiles * t / threads; tile < tiles * (t + 1) / threads; tile++) {
-            long first = tile * TILE, count = rows - first < TILE ? rows - first : TILE;
-            In xt = x + first * width;
-            Out d = dx + first * width;
-            forward(l, count, xt, &s);
-            norm_backward(l, count, dout + first * width, &s, d, dw);
-            product(count, inner, width, d, width, 1, l->down, s.dhidden, 0);
-            swiglu_backward(l, count, &s);
-            product(inner, width, count, s.hidden, 1, inner, d, ddt, 1);
-            product(2 * inner, width, count, s.dgate_up, 1, 2 * inner, xt, dgu, 1);
-            product(count, width, 2 * inner, s.dgate_up, 2 * inner, 1, l->gate_up, d, 1);
+            long first = tile * TILE * width, count = rows_of(tile, rows);
+            backward(l, count, x + first, dout + first, &r, dx + first, dgu, ddt, dw);
         }
-        free(room);
+        free(all);
     }
 }

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.autograd import Function
 
 from hrm.models import kernels
-from hrm.models.compiled import MIXING, NARROW, call
-from hrm.models.fusable import first_derivative_only, is_untouched
+from hrm.models.compiled import MIXING, NARROW, call, library
+from hrm.models.fusable import first_derivative_only, is_plain, is_untouched
 from hrm.models.layers import AddNorm, SwiGLU
 from hrm.models.layout import Layout
 
@@ -37,7 +37,9 @@ def apply_to(x: Tensor, mlp: SwiGLU, norm: AddNorm) -> bool:
         and all(is_untouched(linear, nn.Linear) for linear in (mlp.gate_up, mlp.down))
         and mlp.gate_up.bias is None
         and mlp.down.bias is None
-        and kernels.apply_to(x, mlp.gate_up.weight, mlp.down.weight, weight=norm.weight)
+        and kernels.apply_to(x, weight=norm.weight)
+        and all(is_plain(linear.weight, torch.float32) for linear in (mlp.gate_up, mlp.down))
+        and not isinstance(library(kernels.product_dtype(), NARROW), str)
     )
 
 
@@ -50,7 +52,7 @@ def swiglu_norm(x: Tensor, gate_up: Tensor, down: Tensor, weight: Tensor | None)
         down: ``(D, inner)`` weights of the projection.
         weight: ``(D,)`` of the norm, or None.
     """
-    return _SwiGLUNorm.apply(x, gate_up, down, weight)
+    return _SwiGLUNorm.apply(x, gate_up, down, weight, kernels.product_dtype())
 
 
 def group_mix(x: Tensor, weight: Tensor, layout: Layout, with_codes: bool) -> Tensor:
@@ -79,12 +81,12 @@ class _Layer(ctypes.Structure):
 
 class _SwiGLUNorm(Function):
     @staticmethod
-    def forward(ctx: Any, x, gate_up, down, weight):
-        x = x.contiguous()
+    def forward(ctx: Any, x, gate_up, down, weight, dtype):
+        x, ctx.dtype = x.contiguous(), dtype
         ctx.save_for_backward(x, gate_up, down, weight)
         out = torch.empty_like(x)
-        layer, _alive = _layer(gate_up, down, weight)
-        call(x.dtype, "swiglu_norm", _rows(x), layer, x, out, source=NARROW)
+        layer, _alive = _layer(gate_up, down, weight, dtype)
+        call(dtype, "swiglu_norm", _rows(x), layer, x, out, source=NARROW)
         return out
 
     @staticmethod
@@ -95,19 +97,29 @@ class _SwiGLUNorm(Function):
         dgate_up = x.new_empty(threads, *gate_up.shape)
         ddown_t = x.new_empty(threads, *down.T.shape)
         dweight = None if weight is None else x.new_empty(threads, len(weight))
-        layer, _alive = _layer(gate_up, down, weight)
+        layer, _alive = _layer(gate_up, down, weight, ctx.dtype)
         parts = (dgate_up, ddown_t, dweight)
-        call(x.dtype, "swiglu_norm_backward", _rows(x), layer, x, dout, dx, *parts, source=NARROW)
-        return dx, dgate_up.sum(0), ddown_t.sum(0).T, None if dweight is None else dweight.sum(0)
+        call(ctx.dtype, "swiglu_norm_backward", _rows(x), layer, x, dout, dx, *parts, source=NARROW)
+        dscale = None if dweight is None else dweight.sum(0)
+        return dx, dgate_up.sum(0), ddown_t.sum(0).T, dscale, None
 
 
-def _layer(gate_up: Tensor, down: Tensor, weight: Tensor | None) -> tuple[_Layer, list[Tensor]]:
+def _layer(
+    gate_up: Tensor, down: Tensor, weight: Tensor | None, dtype: torch.dtype
+) -> tuple[_Layer, list[Tensor]]:
     """The struct, and what has to live as long as it."""
-    alive = [t.contiguous() for t in (gate_up, gate_up.T, down, down.T)]
+    alive = [_factors(t, dtype) for t in (gate_up, gate_up.T, down, down.T)]
     addresses = [t.data_ptr() for t in alive]
     eps = torch.finfo(gate_up.dtype).eps
     norm = None if weight is None else weight.data_ptr()
     return _Layer(down.shape[0], down.shape[1], *addresses, norm, eps), alive
+
+
+def _factors(matrix: Tensor, dtype: torch.dtype) -> Tensor:
+    """A right factor as `narrow.c` reads it: bfloat16 in pairs down the columns."""
+    if dtype == torch.float32:
+        return matrix.contiguous()
+    return matrix.to(dtype).unflatten(0, (-1, 2)).transpose(1, 2).contiguous()
 
 
 def _rows(x: Tensor) -> int:

@@ -187,9 +187,27 @@ def test_a_data_set_keeps_its_numbers(tmp_path, ignored, kind):
     assert not any("identifiers" in line for line in lines)
 
 
-def test_identifiers_that_get_lost_are_spoken_of(tmp_path):
-    lines = list(write_folder(tmp_path / "out", task(write(tmp_path / "source")), 4, 2, 0))
-    assert any(line.startswith("puzzle identifiers: not kept") for line in lines)
+def test_puzzles_with_identifiers_are_written_as_they_were_read(tmp_path):
+    source = write(tmp_path / "source")
+    lines = list(write_folder(tmp_path / "out", task(source), 4, 2, 0))
+    for split in ("train", "test"):
+        assert read_slowly(tmp_path / "out", split) == read_slowly(source, split)
+    found = json.loads((tmp_path / "out" / "train" / "dataset.json").read_text())
+    assert (found["num_puzzle_identifiers"], found["total_puzzles"]) == (3, 3)
+    assert found["mean_puzzle_examples"] == 4 / 3
+    names = json.loads((tmp_path / "out" / "identifiers.json").read_text())
+    assert names == ["<blank>", "1", "2"] and "4 examples of 3 puzzles in 2 groups" in lines[1]
+
+
+def test_the_names_of_identifiers_are_kept_and_wrong_ones_refused(tmp_path):
+    source = write(tmp_path / "source")
+    (source / "identifiers.json").write_text('["<blank>", "é", "b"]')
+    list(write_folder(tmp_path / "out", task(source), 4, 2, 0))
+    assert task(tmp_path / "out").identifier_names == ["<blank>", "é", "b"]
+    for wrong, words in (("{}", "list of names"), ("[]", "0 names"), ("[1", "not JSON")):
+        (source / "identifiers.json").write_text(wrong)
+        with pytest.raises(ValueError, match=f"identifiers.json: .*{words}"):
+            list(write_folder(tmp_path / "other", task(source), 4, 2, 0))
 
 
 def test_what_cannot_be_written_leaves_nothing_behind(tmp_path):

@@ -194,6 +194,7 @@ def test_a_run_names_the_folder_by_its_absolute_path_and_a_model_not_at_all(tmp_
         "rows": 2,
         "columns": 2,
         "vocab_size": 5,
+        "puzzle_identifiers": 3,
         "codes": None,
         "answer_codes": None,
     }

@@ -18,10 +18,13 @@ def content_hash(puzzles: Cells) -> str:
 
 
 def examples_hash(examples: Examples) -> str:
-    """SHA-256 of puzzles and answers, where the answers do not follow from the puzzles."""
-    return hashlib.sha256(
-        (content_hash(examples.inputs) + content_hash(examples.answers)).encode()
-    ).hexdigest()
+    """SHA-256 of puzzles and answers, where the answers do not follow from the puzzles; and of
+    identifiers, where there are any but the blank one."""
+    digest = hashlib.sha256()
+    digest.update((content_hash(examples.inputs) + content_hash(examples.answers)).encode())
+    if examples.puzzle_ids is not None and examples.puzzle_ids.any():
+        digest.update(examples.puzzle_ids.astype("<i8").tobytes())
+    return digest.hexdigest()
 
 
 def contents(puzzles: Cells) -> frozenset[bytes]:

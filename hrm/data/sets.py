@@ -36,11 +36,12 @@ class TrainingSet:
             epoch: counted from 1.
             seed: of the run; the puzzles themselves depend on `task.seed` only.
         """
+        puzzle_ids = None
         if self.fixed is None:
             inputs, answers = self._draw(epoch), None
         else:
             examples = self.fixed.take(Numbers(seed, Purpose.ORDER, epoch).order(len(self.fixed)))
-            inputs, answers = examples.inputs, examples.answers
+            inputs, answers, puzzle_ids = examples.inputs, examples.answers, examples.puzzle_ids
         views = self.task.vary(inputs, (seed, Purpose.VARIATION, epoch))
         if views is not inputs:
             answers = None
@@ -55,7 +56,8 @@ class TrainingSet:
             views = np.where(barred[:, None, None], inputs, views)
             if answers is not None and self.fixed is not None:
                 answers = np.where(barred[:, None, None], examples.answers, answers)
-        return Examples(views, require_answers(self.task, views) if answers is None else answers)
+        answers = require_answers(self.task, views) if answers is None else answers
+        return Examples(views, answers, puzzle_ids=puzzle_ids)
 
     def _symmetries(self, count: int, seed: int, epoch: int) -> list[Symmetry]:
         every = self.task.symmetries

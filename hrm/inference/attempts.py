@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hrm.inference import halting
 from hrm.machine import puzzles_at_a_time
-from hrm.models.batch import to_cells, to_tokens
+from hrm.models.batch import to_cells, to_inputs
 from hrm.models.hrm import HRM
 from hrm.models.segment import Inputs, State
 from hrm.rendering.frame import Frame
@@ -75,6 +75,7 @@ def attempt(
     model: HRM,
     task: Task,
     puzzles: Cells,
+    puzzle_ids: NDArray[np.int64] | None,
     how: Attempt,
     rule: halting.Rule,
     max_segments: int,
@@ -87,6 +88,7 @@ def attempt(
         model: thinks; in evaluation mode.
         task: of the puzzles, of their shape.
         puzzles: ``(B, R, C)`` codes.
+        puzzle_ids: ``(B,)`` their identifiers; None: they have none.
         how: to begin.
         rule: who is done.
         max_segments: that it may take.
@@ -95,7 +97,7 @@ def attempt(
     """
     shape = task.shape_of(puzzles)
     views = how.symmetry.view(puzzles)
-    tokens = to_tokens(views, next(model.parameters()).device)
+    inputs = to_inputs(views, puzzle_ids, next(model.parameters()).device)
     state = how.initial_state(model, views, shape)
     recorder = _Recorder(model, how, shape) if watch else None
     if recorder:
@@ -106,7 +108,7 @@ def attempt(
     unchanged = np.zeros(len(puzzles), dtype=np.int64)
     active = np.arange(len(puzzles))
     for segment in range(1, max_segments + 1):
-        state, logits = _segment(model, state, tokens, recorder)
+        state, logits = _segment(model, state, inputs, recorder)
         new = how.symmetry.undo(to_cells(logits.argmax(-1), shape))
         same = (new == answers[active]).all(axis=(1, 2))
         unchanged[active] = np.where(same, unchanged[active] + 1, 0)
@@ -118,8 +120,8 @@ def attempt(
         )
         done[active] = finished
         if finished.any():
-            staying = torch.from_numpy(~finished).to(tokens.device)
-            active, tokens, state = active[~finished], tokens[staying], state.of(staying)
+            staying = torch.from_numpy(~finished).to(inputs.tokens.device)
+            active, inputs, state = active[~finished], inputs.of(staying), state.of(staying)
         if not len(active):
             break
     made = np.ones(len(puzzles), dtype=np.int64)
@@ -151,11 +153,11 @@ class _Recorder:
 
 
 def _segment(
-    model: HRM, state: State, tokens: Tensor, recorder: _Recorder | None
+    model: HRM, state: State, inputs: Inputs, recorder: _Recorder | None
 ) -> tuple[State, Tensor]:
     """One segment of many puzzles, in batches that fit the cache."""
-    size = puzzles_at_a_time(tokens.device, tokens.shape[1:].numel())
-    parts = zip(state.split(size), tokens.split(size), strict=True)
-    thought = [model(part, Inputs(grids), recorder) for part, grids in parts]
+    size = puzzles_at_a_time(inputs.tokens.device, inputs.tokens.shape[1:].numel())
+    parts = zip(state.split(size), inputs.split(size), strict=True)
+    thought = [model(part, shown, recorder) for part, shown in parts]
     states, outputs = zip(*thought, strict=True)
     return State.join(states), torch.cat([output.logits for output in outputs])

@@ -54,7 +54,8 @@ def ways(config: ModelConfig, task: Task) -> dict[str, tuple[Thinking, tuple[int
         f"vote of {views} symmetries": (Thinking(symmetries=True), short),
         f"vote of {1 + RESTARTS} starts": (Thinking(restarts=RESTARTS), short),
     }
-    return {way: how for way, how in found.items() if views > 1 or "symmetries" not in way}
+    seen_otherwise = views > 1 and task.puzzle_identifiers == 1  # see `think`
+    return {way: how for way, how in found.items() if seen_otherwise or "symmetries" not in way}
 
 
 def compare(
@@ -103,8 +104,10 @@ def _try(
     device = next(model.parameters()).device
     size = puzzles_together(device, task.grid.cell_cnt)
     starts = range(0, len(examples), size)
-    batches = [examples.inputs[start : start + size] for start in starts]
-    thoughts = [think(model, task, batch, thinking) for batch in batches]
+    batches = [examples.take(slice(start, start + size)) for start in starts]
+    thoughts = [
+        think(model, task, batch.inputs, thinking, puzzle_ids=batch.puzzle_ids) for batch in batches
+    ]
     answers = np.concatenate([thought.answers for thought in thoughts])
     exact = equal_where_graded(answers, examples.answers)
     segments = np.concatenate([thought.segments for thought in thoughts])

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from hrm.data.source import require_answers
 from hrm.inference.models import task_of
 from hrm.machine import puzzles_at_a_time
-from hrm.models.batch import to_cells, to_targets, to_tokens
+from hrm.models.batch import to_cells, to_inputs, to_targets
 from hrm.models.hrm import HRM
 from hrm.models.losses import cross_entropy_each
-from hrm.models.segment import Inputs
 from hrm.tasks.examples import Examples
 from hrm.tasks.grid import IGNORE, Cells, equal_where_graded
 from hrm.tasks.task import Task
@@ -102,7 +101,7 @@ def evaluate(
             raise ValueError("boards: there are none; give one or more")
         own = task.of_shape(task.shape_of(boards))
         answers = require_answers(own, boards, "boards") if labels is None else labels
-        boards = Examples(boards, answers)
+        boards = Examples(boards, answers, puzzle_ids=own.identify(boards))
     batches = score(model, task, boards, segments, batch_size)
     found = joined(list(batches))
     return {count: scores.means for count, scores in found.items()}
@@ -150,7 +149,7 @@ def _score_batch(
     model: HRM, task: Task, examples: Examples, counts: list[int]
 ) -> dict[int, Scores]:
     device = next(model.parameters()).device
-    inputs = Inputs(to_tokens(examples.inputs, device))
+    inputs = to_inputs(examples.inputs, examples.puzzle_ids, device)
     targets = to_targets(examples.answers, device)
     state = model.initial_state(len(examples), examples.shape)
     losses, scores = np.zeros(len(examples)), {}

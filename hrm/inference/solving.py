@@ -212,7 +212,7 @@ def _solve_batch(
     labels = task.answer(puzzles)
     hopeless = (labels == IGNORE).all(axis=(1, 2))
     began = time.perf_counter()
-    thoughts = think(model, task, puzzles, thinking, hopeless, watch)
+    thoughts = think(model, task, puzzles, thinking, hopeless, watch, task.identify(puzzles))
     seconds = (time.perf_counter() - began) / len(puzzles)
     for i, verdict in enumerate(task.judge(puzzles, thoughts.answers, labels)):
         sure = {"fixed": True, "settled": bool(thoughts.done[i]), "solved": verdict.solved}

@@ -138,6 +138,7 @@ def think(
     thinking: Thinking,
     hopeless: NDArray[np.bool_] | None = None,
     watch: bool = False,
+    puzzle_ids: NDArray[np.int64] | None = None,
 ) -> Thoughts:
     """Think about a batch of puzzles.
 
@@ -149,14 +150,25 @@ def think(
         hopeless: ``(B,)`` puzzles without a solution, which need no second segment where answers
             are checked; None: there is none.
         watch: keep the frames; of a single puzzle.
+        puzzle_ids: ``(B,)`` the puzzles' identifiers; None: they have none.
+
+    Raises:
+        ValueError: if puzzles with identifiers are to be seen under symmetries.
     """
+    if thinking.symmetries and puzzle_ids is not None and puzzle_ids.any():
+        raise ValueError(
+            "symmetries: these puzzles have identifiers, and a view of one would need another; set"
+            " symmetries=False, or take --restarts"
+        )
     hopeless = np.zeros(len(puzzles), dtype=bool) if hopeless is None else hopeless
 
     model, rule = model.on(task.grid), thinking.rule(task)
 
     def attempt(how: Attempt, which: NDArray[np.int64]) -> Thoughts:
+        ids = None if puzzle_ids is None else puzzle_ids[which]
+        limit = thinking.max_segments
         return attempts.attempt(
-            model, task, puzzles[which], how, rule, thinking.max_segments, hopeless[which], watch
+            model, task, puzzles[which], ids, how, rule, limit, hopeless[which], watch
         )
 
     everyone = np.arange(len(puzzles))

@@ -3,8 +3,10 @@
 import numpy as np
 import torch
 from jaxtyping import Int64, Integer
+from numpy.typing import NDArray
 from torch import Tensor
 
+from hrm.models.segment import Inputs
 from hrm.tasks.grid import IGNORE, Cells, Shape
 
 NOT_GRADED = -100
@@ -14,6 +16,12 @@ NOT_GRADED = -100
 def to_tokens(cells: Cells, device: torch.device) -> Int64[Tensor, "B R C"]:
     """``(B, R, C)`` codes as tokens of the same shape."""
     return torch.from_numpy(cells.astype(np.int64)).to(device)
+
+
+def to_inputs(cells: Cells, puzzle_ids: NDArray[np.int64] | None, device: torch.device) -> Inputs:
+    """``(B, R, C)`` codes, and the puzzles' identifiers where they have some, for a network."""
+    ids = None if puzzle_ids is None else torch.from_numpy(puzzle_ids).to(device)
+    return Inputs(to_tokens(cells, device), ids)
 
 
 def to_targets(answers: Cells, device: torch.device) -> Int64[Tensor, "B S"]:

@@ -31,8 +31,9 @@ BUNDLED = Path(__file__).parent.parent / "pretrained"
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 FORMAT_VERSION = 2
 
-_NUMBERS = ("height", "width", "input_codes", "answer_codes")
-"""Of a grid, as they stand in `config.json`."""
+_NUMBERS = dict.fromkeys(("height", "width", "input_codes", "answer_codes"), 65_536)
+_NUMBERS["puzzle_identifiers"] = 2**24
+"""Of a grid, as they stand in `config.json`, with the largest that is believed."""
 _FARTHEST = 32
 """A neighbour at most, in rows and columns."""
 _NUMBERS_IN_A_LIST = re.compile(r"\[[\s\d,-]+\]")
@@ -119,9 +120,12 @@ def _of_version_1(file: Path, board_size: Any) -> tuple[Grid, dict[str, Any]]:
 
 
 def _grid(values: dict[str, Any], config: ModelConfig) -> Grid:
+    # Before puzzles had identifiers, a grid said nothing of them.
+    values = {"puzzle_identifiers": Grid.puzzle_identifiers, **values}
     numbers = {name: values[name] for name in _NUMBERS}
-    if not all(type(number) is int and 1 <= number <= 65_536 for number in numbers.values()):
-        raise TypeError
+    for name, number in numbers.items():
+        if type(number) is not int or not 1 <= number <= _NUMBERS[name]:
+            raise TypeError
     grid = Grid(**numbers)
     # Before it was written, local mixing was always along the nine cells around.
     before = {"neighbourhood": NINE} if config.local_mixing else {}

@@ -46,7 +46,20 @@ class Inputs(NamedTuple):
     tokens: Integer[Tensor, "B S"] | Integer[Tensor, "B R C"]
     """The puzzles' codes, row by row: flat in the network's own shape, or as grids of any shape."""
     puzzle_ids: Integer[Tensor, "B"] | None = None  # noqa: F821
-    """For networks that learn a vector for each puzzle; this one has none."""
+    """Of each puzzle its identifier, for networks that learn a vector for each; None: all have 0.
+    """
+
+    def of(self, which: Integer[Tensor, "b"] | Bool[Tensor, "B"]) -> "Inputs":  # noqa: F821
+        """Some of the puzzles."""
+        return Inputs(
+            self.tokens[which], None if self.puzzle_ids is None else self.puzzle_ids[which]
+        )
+
+    def split(self, count: int) -> "list[Inputs]":
+        """So many puzzles at a time."""
+        tokens = self.tokens.split(count)
+        ids = [None] * len(tokens) if self.puzzle_ids is None else self.puzzle_ids.split(count)
+        return [Inputs(*parts) for parts in zip(tokens, ids, strict=True)]
 
 
 class Output(NamedTuple):

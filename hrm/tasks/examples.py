@@ -18,6 +18,9 @@ class Examples:
     """``(n, R, C)`` codes; `IGNORE` where a cell is not graded."""
     groups: NDArray[np.int64] | None = None
     """``(n,)`` puzzles that were made of one another have the same number; None: none were."""
+    puzzle_ids: NDArray[np.int64] | None = None
+    """``(n,)`` the identifier of each, from 0 to `Grid.puzzle_identifiers` - 1; None: they have
+    none."""
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -30,4 +33,5 @@ class Examples:
     def take(self, which: "NDArray[np.int64] | slice") -> "Examples":
         """Some of them, in the order asked for."""
         groups = None if self.groups is None else self.groups[which]
-        return Examples(self.inputs[which], self.answers[which], groups)
+        puzzle_ids = None if self.puzzle_ids is None else self.puzzle_ids[which]
+        return Examples(self.inputs[which], self.answers[which], groups, puzzle_ids)

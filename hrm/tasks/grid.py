@@ -62,6 +62,8 @@ class Grid:
     answer_codes: int
     """How many codes a cell of the answer may have."""
     structure: Structure = Structure()
+    puzzle_identifiers: int = 1
+    """How many identifiers puzzles may have; 0 is that of a puzzle of which nothing is known."""
 
     @property
     def shape(self) -> Shape:

@@ -76,6 +76,9 @@ class Rules:
     """Of a cell that is to be filled in; None: every cell is."""
     structure: Structure = Structure()
     """Which cells belong together, and which codes could change places."""
+    identifier_names: Sequence[str] = ("<blank>",)
+    """What each puzzle identifier stands for. Networks may learn a vector for each; the first is
+    that of all puzzles that have none of their own."""
 
     def __init__(self, config: TaskSettings | None = None):
         self.config = self.Config() if config is None else config
@@ -97,7 +100,13 @@ class Rules:
     @property
     def grid(self) -> Grid:
         """What a network may know of it."""
-        return Grid(*self.shape, len(self.codes), len(self.answer_codes), self.structure)
+        codes = len(self.codes), len(self.answer_codes)
+        return Grid(*self.shape, *codes, self.structure, self.puzzle_identifiers)
+
+    @property
+    def puzzle_identifiers(self) -> int:
+        """How many identifiers puzzles may have."""
+        return len(self.identifier_names)
 
     @staticmethod
     def shape_of(cells: Cells) -> Shape:
@@ -154,6 +163,10 @@ class Rules:
         """The label of a puzzle, ``(R, C)``; None where it has none."""
         name = type(self).__name__
         raise ValueError(f"task {name}: finds no answers; a file must give them, or write `answer`")
+
+    def identify(self, inputs: Cells) -> NDArray[np.int64] | None:
+        """``(n,)`` the identifier of each puzzle; by default None: puzzles have none."""
+        return None
 
     def check(self, inputs: Cells, answers: Cells) -> NDArray[np.bool_]:
         """``(n,)`` whether each answer is right, any right one.

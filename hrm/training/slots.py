@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hrm import distributed
 from hrm.inference.halting import Moment, Rule
-from hrm.models.batch import to_targets, to_tokens
+from hrm.models.batch import to_inputs, to_targets
 from hrm.models.hrm import HRM
 from hrm.models.segment import Inputs, State
 from hrm.tasks.examples import Examples
@@ -47,12 +47,11 @@ class Slots:
         self.examples = examples
         self.parts: list[Part] = []
         device = next(model.parameters()).device
-        tokens = to_tokens(examples.inputs, device)
+        inputs = to_inputs(examples.inputs, examples.puzzle_ids, device)
         targets = to_targets(examples.answers, device)
         for numbers, share in _own_parts(examples, micro_batch):
             state = model.initial_state(len(numbers), examples.shape)
-            inputs = Inputs(tokens[numbers])
-            self.parts.append(Part(numbers, share, inputs, targets[numbers], state))
+            self.parts.append(Part(numbers, share, inputs.of(numbers), targets[numbers], state))
         self.segments = np.zeros(len(examples), dtype=np.int64)
         self.done = np.zeros(len(examples), dtype=bool)
 

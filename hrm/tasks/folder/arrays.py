@@ -25,14 +25,18 @@ def array_file(folder: Path, split: str, set_name: str, field: str) -> Path:
     return folder / split / f"{set_name}__{field}.npy"
 
 
-def read_split(folder: Path, split: str, shape: Shape, vocab_size: int) -> Examples:
-    """All examples of a split, the sets one after another, with the numbers of their groups.
+def read_split(
+    folder: Path, split: str, shape: Shape, vocab_size: int, identifier_cnt: int | None
+) -> Examples:
+    """All examples of a split, the sets one after another, with the numbers of their groups and,
+    where there is more than one, their puzzle identifiers.
 
     Args:
         folder: of the data set.
         split: "train" or "test".
         shape: rows and columns that are expected.
         vocab_size: that is expected.
+        identifier_cnt: puzzle identifiers that are expected; None: any number.
 
     Raises:
         ValueError: naming the file, the value at fault and what to do.
@@ -49,6 +53,11 @@ def read_split(folder: Path, split: str, shape: Shape, vocab_size: int) -> Examp
             f"{file}: vocab_size: {metadata.vocab_size}, but the settings have {vocab_size}; set"
             f" task.vocab_size={metadata.vocab_size}, or name another data set"
         )
+    if identifier_cnt not in (None, metadata.num_puzzle_identifiers):
+        raise ValueError(
+            f"{file}: num_puzzle_identifiers: {metadata.num_puzzle_identifiers}, but the settings"
+            f" have {identifier_cnt}; write the same in both splits, or name another data set"
+        )
     sets = [_Set(folder, split, name, metadata) for name in metadata.sets]
     group_cnt = sum(part.group_cnt for part in sets)
     if group_cnt != metadata.total_groups:
@@ -59,7 +68,10 @@ def read_split(folder: Path, split: str, shape: Shape, vocab_size: int) -> Examp
     starts = np.cumsum([0, *(part.group_cnt for part in sets)])
     groups = [part.groups + start for part, start in zip(sets, starts[:-1], strict=True)]
     inputs, answers = ([getattr(part, key) for part in sets] for key in ("inputs", "answers"))
-    return Examples(_grids(inputs, shape), _grids(answers, shape), np.concatenate(groups))
+    several = metadata.num_puzzle_identifiers > 1
+    puzzle_ids = np.concatenate([part.identifiers for part in sets]) if several else None
+    grids = _grids(inputs, shape), _grids(answers, shape)
+    return Examples(*grids, np.concatenate(groups), puzzle_ids)
 
 
 class _Set:
@@ -76,7 +88,8 @@ class _Set:
             raise self._error("labels", words)
         puzzles = self._indices("puzzle_indices", len(inputs), "examples")
         groups = self._indices("group_indices", len(puzzles) - 1, "puzzles")
-        self._check_identifiers(len(puzzles) - 1)
+        self.identifiers = np.repeat(self._identifiers(len(puzzles) - 1), np.diff(puzzles))
+        """``(n,)`` of the puzzle of each example."""
         self.group_cnt = len(groups) - 1
         self.groups = np.repeat(np.arange(self.group_cnt), np.diff(puzzles[groups]))
         """``(n,)`` the group of each example, from 0."""
@@ -117,7 +130,7 @@ class _Set:
             raise self._error(field, f"ends with {indices[-1]}; end with {end}, the {what}")
         return indices
 
-    def _check_identifiers(self, puzzle_cnt: int) -> None:
+    def _identifiers(self, puzzle_cnt: int) -> NDArray[np.int64]:
         field, limit = "puzzle_identifiers", self._metadata.num_puzzle_identifiers
         identifiers = self._load(field, axes=1)
         if len(identifiers) != puzzle_cnt:
@@ -127,6 +140,7 @@ class _Set:
             place = int(wrong[0])
             words = f"puzzle {place + 1} has {identifiers[place]}; give 0 to {limit - 1}, as in"
             raise self._error(field, f"{words} num_puzzle_identifiers")
+        return identifiers.astype(np.int64)
 
     def _check_codes(self, field: str, cells: Array, counted: "Array | np.bool_") -> None:
         """Whether the cells that are counted hold codes."""

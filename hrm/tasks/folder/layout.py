@@ -1,6 +1,6 @@
 """The description of a data set in the layout of the published HRM and TRM.
 
-    FOLDER/identifiers.json         names of the puzzle identifiers; not read
+    FOLDER/identifiers.json         names of the puzzle identifiers; read for export only
     FOLDER/grid.json                rows, columns and codes: ours, and not needed
     FOLDER/SPLIT/dataset.json       what the arrays hold
     FOLDER/SPLIT/SET__FIELD.npy     the arrays of each set; see `arrays.py`
@@ -23,6 +23,7 @@ from hrm.tasks.settings import Side
 SPLITS = ("train", "test")
 DATASET, GRID, IDENTIFIERS = "dataset.json", "grid.json", "identifiers.json"
 _MAX_BYTES = 2**20
+_MAX_NAMES_BYTES = 2**28
 
 _Number = Annotated[int, Field(ge=0)]
 _Count = Annotated[int, Field(ge=1)]
@@ -111,9 +112,30 @@ def read_grid(folder: Path) -> GridFile | None:
     return _read(GridFile, folder / GRID) if (folder / GRID).exists() else None
 
 
-def splits(folder: Path) -> list[str]:
+def read_identifiers(folder: Path, count: int) -> list[str]:
+    """The names of the puzzle identifiers; numbers after "<blank>" where the file is missing.
+
+    Raises:
+        ValueError: naming the file and what is wrong in it.
+    """
+    file = folder / IDENTIFIERS
+    if not file.exists():
+        return ["<blank>", *map(str, range(1, count))]
+    try:
+        names = json.loads(read_text(file, _MAX_NAMES_BYTES))
+    except (json.JSONDecodeError, RecursionError):
+        raise ValueError(f"{file}: damaged: not JSON; write the data set anew") from None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"{file}: expected a list of names; write one for each identifier")
+    if len(names) != count:
+        words = f"{len(names)} names, but there are {count} puzzle identifiers"
+        raise ValueError(f"{file}: {words}; write one for each")
+    return names
+
+
+def splits(folder: Path) -> tuple[str, ...]:
     """The splits that a data set has."""
-    return [split for split in SPLITS if (folder / split / DATASET).exists()]
+    return tuple(split for split in SPLITS if (folder / split / DATASET).exists())
 
 
 def require_folder(folder: Path) -> None:
@@ -130,7 +152,8 @@ def require_folder(folder: Path) -> None:
 
 
 def describe(folder: Path, rows: int | None, columns: int | None) -> dict[str, Any]:
-    """The settings that follow from a data set: rows, columns, vocab_size and the codes.
+    """The settings that follow from a data set: rows, columns, vocab_size, puzzle_identifiers and
+    the codes.
 
     Args:
         folder: of the data set.
@@ -145,6 +168,7 @@ def describe(folder: Path, rows: int | None, columns: int | None) -> dict[str, A
     metadata, grid = read_metadata(folder, split), read_grid(folder)
     file = folder / split / DATASET
     found: dict[str, Any] = {"vocab_size": metadata.vocab_size}
+    found["puzzle_identifiers"] = metadata.num_puzzle_identifiers
     if grid is not None:
         for key in ("codes", "answer_codes"):
             codes = getattr(grid, key)

@@ -1,24 +1,23 @@
 """A data set in the layout of the published HRM and TRM as a task."""
 
-import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from hrm.randomness import Numbers
 from hrm.tasks.examples import Examples
 from hrm.tasks.folder import layout
 from hrm.tasks.folder.arrays import read_split
 from hrm.tasks.folder.codes import chosen, read_codes
-from hrm.tasks.grid import IGNORE, MAX_CODES, Cells, Code, Shape, Verdict, shape_words
+from hrm.tasks.given import GivenSettings, GivenTask
+from hrm.tasks.grid import IGNORE, MAX_CODES, Cells, Code, Shape, shape_words
 from hrm.tasks.settings import Side, TaskSettings
-from hrm.tasks.task import Task
 
 
-class FolderSettings(TaskSettings):
+class FolderSettings(GivenSettings):
     """The data set, and what its numbers mean.
 
     What the settings leave open is taken from the folder once and stays in the settings, so that a
@@ -39,6 +38,8 @@ class FolderSettings(TaskSettings):
     """Columns of a puzzle; as `rows`."""
     vocab_size: Annotated[int, Field(ge=1, le=MAX_CODES)] | None = None
     """How many codes a cell may have. Unset: `dataset.json` says it."""
+    puzzle_identifiers: Annotated[int, Field(ge=1)] | None = None
+    """How many identifiers the puzzles may have. Unset: `dataset.json` says it."""
     codes: list[str] | None = None
     """For each code a glyph and a word, such as ["_ padding", "# wall"]. Unset: `grid.json` says
     it, or they are 0 to 9, a to z, A to Z and so on."""
@@ -67,13 +68,9 @@ class FolderSettings(TaskSettings):
         return {**found, **{key: value for key, value in values.items() if value is not None}}
 
     @model_validator(mode="after")
-    def _of_a_data_set(self) -> Self:
-        if self.stream:
-            raise ValueError("stream: the examples of a data set are fixed; set task.stream=false")
+    def _with_its_codes(self) -> Self:
         if self.augment:
             raise ValueError("augment: a data set tells of no symmetries; set task.augment=false")
-        if self.train_boards:
-            raise ValueError("train_boards: the data set gives the puzzles; leave it out")
         for key in ("codes", "answer_codes"):
             texts = getattr(self, key)
             if texts is None:
@@ -95,20 +92,17 @@ class FolderSettings(TaskSettings):
         return self.rows or 0, self.columns or 0
 
 
-class Folder(Task):
+class Folder(GivenTask):
     """Puzzles of a data set in the layout of the published HRM and TRM."""
 
     Config = FolderSettings
     config: FolderSettings
-    answerless = Verdict("unknown", "no answer is known", False)
 
     def __init__(self, config: TaskSettings | None = None):
         super().__init__(config)
         of_puzzle, of_answer = self.config.codes, self.config.answer_codes
         self.codes = read_codes(of_puzzle) if of_puzzle else chosen(self.config.vocab_size or 0)
         self._answer_codes = read_codes(of_answer) if of_answer else self.codes
-        self._splits: dict[str, Examples] = {}
-        self._known: dict[bytes, tuple[str, int]] | None = None
 
     @property
     def answer_codes(self) -> Sequence[Code]:
@@ -126,6 +120,21 @@ class Folder(Task):
             self.folder()
         return self.config.shape
 
+    @property
+    def puzzle_identifiers(self) -> int:
+        """How many identifiers puzzles may have."""
+        return self.config.puzzle_identifiers or 1
+
+    @property
+    def identifier_names(self) -> Sequence[str]:
+        """As `identifiers.json` of the data set says."""
+        return layout.read_identifiers(self.folder(), self.puzzle_identifiers)
+
+    @property
+    def known_splits(self) -> tuple[str, ...]:
+        """Those that the data set has."""
+        return layout.splits(self.folder()) or layout.SPLITS
+
     def folder(self) -> Path:
         """Where the data set is.
 
@@ -141,50 +150,18 @@ class Folder(Task):
             )
         return Path(self.config.path)
 
-    def given(self, split: str) -> Examples:
-        """The examples of a split, read once.
-
-        Raises:
-            ValueError: if no data set is named, or it is damaged; see `arrays.read_split`.
-        """
+    def _read(self, split: str) -> Examples:
         folder = self.folder()
-        if split not in self._splits:
-            try:
-                found = read_split(folder, split, self.config.shape, len(self.codes))
-            except ValueError as error:
-                raise ValueError(f"task.path: {error}") from None
-            self._splits[split] = found
-        return self._splits[split]
-
-    def draw(self, count: int, key: tuple[int, ...]) -> Cells:
-        """Puzzles of the test split, for a look at some."""
-        inputs = self.given("test").inputs
-        return inputs[Numbers(*key).below(len(inputs), count)]
+        expected = self.config.shape, len(self.codes), self.config.puzzle_identifiers
+        try:
+            return read_split(folder, split, *expected)
+        except ValueError as error:
+            raise ValueError(f"task.path: {error}") from None
 
     def answer(self, inputs: Cells) -> Cells:
-        """The labels of those puzzles that are in the data set, the first where one is in it more
-        than once; none of others, and none where no data set is named."""
-        answers = np.full_like(inputs, IGNORE)
-        if self.config.path is None:
-            return answers
-        places = self._places()
-        for i, digest in enumerate(_digests(inputs)):
-            if digest in places:
-                split, number = places[digest]
-                answers[i] = self.given(split).answers[number]
-        return answers
+        """As of every data set; no answers are known where none is named."""
+        return np.full_like(inputs, IGNORE) if self.config.path is None else super().answer(inputs)
 
-    def _places(self) -> dict[bytes, tuple[str, int]]:
-        """The split and the number of each puzzle, by its digest."""
-        if self._known is None:
-            self._known = {}
-            for split in layout.splits(self.folder()) or layout.SPLITS:
-                for number, digest in enumerate(_digests(self.given(split).inputs)):
-                    self._known.setdefault(digest, (split, number))
-        return self._known
-
-
-def _digests(puzzles: Cells) -> Iterator[bytes]:
-    """Of each puzzle 16 bytes that no other has: of a million puzzles, they all fit in memory."""
-    for puzzle in np.ascontiguousarray(puzzles):
-        yield hashlib.blake2b(puzzle.data, digest_size=16).digest()
+    def identify(self, inputs: Cells) -> NDArray[np.int64] | None:
+        """As of every data set; none are known where none is named."""
+        return None if self.config.path is None else super().identify(inputs)

@@ -39,7 +39,7 @@ class FolderWriter:
         if out.exists() or out.is_symlink():
             raise ValueError(f"--out: {out}: already there; name another folder")
         self._out, self._task = out, task
-        self._numbering = _Numbering.of(task)
+        self._numbering, self._names = _Numbering.of(task), task.identifier_names
 
     def write(self, train: Examples, test: Examples) -> Iterator[str]:
         """Write both splits.
@@ -52,19 +52,19 @@ class FolderWriter:
         """
         out, numbering = self._out, self._numbering
         write_atomic(out / GRID, numbering.grid_file(self._task))
-        write_atomic(out / IDENTIFIERS, json.dumps(["<blank>"]) + "\n")
+        write_atomic(out / IDENTIFIERS, json.dumps([*self._names], ensure_ascii=False) + "\n")
         for split, examples in (("test", test), ("train", train)):
             arrays = _arrays(examples, numbering)
             for field, array in arrays.items():
                 write_atomic(array_file(out, split, _SET, field), _npy(array))
             # By this file a split is known as one, so it comes last.
-            write_atomic(out / split / DATASET, numbering.dataset_file(arrays))
-            groups = len(arrays["group_indices"]) - 1
-            yield f"{split}: {len(examples):,} puzzles in {groups:,} groups"
+            write_atomic(out / split / DATASET, numbering.dataset_file(arrays, len(self._names)))
+            puzzles, groups = (len(arrays[f"{what}_indices"]) - 1 for what in ("puzzle", "group"))
+            words = f"{puzzles:,} puzzles in {groups:,} groups"
+            several = f"{len(examples):,} examples of " if len(examples) > puzzles else ""
+            yield f"{split}: {several}{words}"
         names = (f"{number} = {code.word}" for number, code in enumerate(numbering.codes))
         yield f"codes: {', '.join(names)}"
-        if numbering.loses_identifiers:
-            yield "puzzle identifiers: not kept; every puzzle has 0"
 
 
 class _Numbering(NamedTuple):
@@ -74,8 +74,6 @@ class _Numbering(NamedTuple):
     """To the codes of the task."""
     pad_id: int
     ignore_label_id: int | None
-    loses_identifiers: bool
-    """Whether puzzles had identifiers, which the examples of a task do not keep."""
     codes: tuple[Code, ...]
     """By number."""
     answer_codes: tuple[Code, ...]
@@ -87,8 +85,7 @@ class _Numbering(NamedTuple):
             folder = task.folder()
             found = read_metadata(folder, splits(folder)[0])
             codes, answer_codes = tuple(task.codes), tuple(task.answer_codes)
-            lost = found.num_puzzle_identifiers > 1
-            return cls(0, found.pad_id, found.ignore_label_id, lost, codes, answer_codes)
+            return cls(0, found.pad_id, found.ignore_label_id, codes, answer_codes)
         count = 1 + max(len(task.codes), len(task.answer_codes))
         if count > MAX_CODES:
             raise ValueError(
@@ -99,7 +96,7 @@ class _Numbering(NamedTuple):
         codes, answer_codes = (
             legible([padding, *own], count) for own in (task.codes, task.answer_codes)
         )
-        return cls(1, 0, 0, False, codes, answer_codes)
+        return cls(1, 0, 0, codes, answer_codes)
 
     def inputs(self, cells: Cells) -> Array:
         """The numbers of puzzles, ``(n, seq_len)``."""
@@ -115,7 +112,7 @@ class _Numbering(NamedTuple):
             numbers[flat == IGNORE] = self.ignore_label_id
         return numbers
 
-    def dataset_file(self, arrays: dict[str, Array]) -> str:
+    def dataset_file(self, arrays: dict[str, Array], identifier_cnt: int) -> str:
         """The content of `dataset.json`."""
         puzzles, groups = (len(arrays[f"{what}_indices"]) - 1 for what in ("puzzle", "group"))
         metadata = Metadata(
@@ -124,9 +121,9 @@ class _Numbering(NamedTuple):
             blank_identifier_id=0,
             vocab_size=len(self.codes),
             seq_len=arrays["inputs"].shape[1],
-            num_puzzle_identifiers=1,
+            num_puzzle_identifiers=identifier_cnt,
             total_groups=groups,
-            mean_puzzle_examples=1.0,
+            mean_puzzle_examples=len(arrays["inputs"]) / puzzles,
             total_puzzles=puzzles,
             sets=[_SET],
         )
@@ -143,16 +140,23 @@ class _Numbering(NamedTuple):
 
 
 def _arrays(examples: Examples, numbering: _Numbering) -> dict[str, Array]:
-    """The arrays of a split, in which every example is a puzzle of its own."""
+    """The arrays of a split. Neighbours of one group and one identifier are of one puzzle; without
+    identifiers every example is a puzzle of its own."""
     count = len(examples)
     groups = np.arange(count) if examples.groups is None else examples.groups
-    begins = np.flatnonzero(np.diff(groups)) + 1
+    known = examples.puzzle_ids
+    identifiers = np.zeros(count, dtype=np.int64) if known is None else known
+    new_group = np.diff(groups, prepend=-1) != 0
+    new_puzzle = new_group | (np.diff(identifiers, prepend=-1) != 0) | (identifiers == 0)
+    puzzles = np.flatnonzero(new_puzzle)
     return {
         "inputs": numbering.inputs(examples.inputs),
         "labels": numbering.labels(examples.answers),
-        "puzzle_identifiers": np.zeros(count, dtype=np.int32),
-        "puzzle_indices": np.arange(count + 1, dtype=np.int32),
-        "group_indices": np.array([0, *begins, count], dtype=np.int32),
+        "puzzle_identifiers": identifiers[puzzles].astype(np.int32),
+        "puzzle_indices": np.array([*puzzles, count], dtype=np.int32),
+        "group_indices": np.array(
+            [*np.flatnonzero(new_group[puzzles]), len(puzzles)], dtype=np.int32
+        ),
     }
 
 

@@ -89,16 +89,17 @@ def check(names: tuple[str, ...], task_name: str | None) -> None:
 @click.option("--layout", type=click.Choice(["folder"]), default="folder", show_default=True,
               help="Arrays as the published HRM and TRM read them.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
-@click.option("--train-count", type=click.IntRange(1, 1_000_000), default=1000, show_default=True)
-@click.option("--test-count", type=click.IntRange(1, 1_000_000), default=1000, show_default=True)
+@click.option("--train-count", type=click.IntRange(1, 10_000_000),
+              help="Examples [default: 1000, or all of a data set].")  # fmt: skip
+@click.option("--test-count", type=click.IntRange(1, 10_000_000), help="Likewise.")
 @_SIZE
 @_SEED
 @task_keys_argument
 def export(
     layout: str,
     out: Path,
-    train_count: int,
-    test_count: int,
+    train_count: int | None,
+    test_count: int | None,
     size: "Shape | None",
     seed: int,
     task_words: tuple[str, ...],
@@ -108,6 +109,7 @@ def export(
     \b
     hrm data export sudoku --train-count 1000 --out sudoku-1k
     hrm train folder task.path=sudoku-1k
+    hrm data export arc --augmentations 1000 --out arc-aug-1000
 
     The training puzzles are those of `hrm data generate` with this seed, the test puzzles those
     that this library holds out; none is in both.

@@ -92,6 +92,9 @@ def evaluate(
     board_acc: puzzles of which every cell equals the label. solved: puzzles with a right answer,
     the label or another one. --plot and --curve need Matplotlib.
 
+    pass_1, pass_2, where the puzzles are views of questions: questions of which the first answer,
+    or one of the first two, is right when all views vote.
+
     Any key of the task is an option here, such as --wall-prob 0.2.
     """
     from hrm.inference.models import load_model
@@ -176,13 +179,8 @@ def _described(sets: Sets) -> str:
 def _print_table(sets: Sets, rows: "dict[Shape, dict[str, dict[str, float]]]") -> None:
     from hrm.tasks.grid import shape_words
 
-    titles = ["size"] * (len(rows) > 1) + [
-        "segments",
-        "cell acc",
-        "open acc",
-        "board acc",
-        "solved",
-    ]
+    names = next(iter(next(iter(rows.values())).values()))
+    titles = ["size"] * (len(rows) > 1) + ["segments", *(name.replace("_", " ") for name in names)]
     lines = [
         [shape_words(shape)] * (len(rows) > 1) + [n, *(f"{value:.4f}" for value in row.values())]
         for shape, found in rows.items()

@@ -100,6 +100,7 @@ def solve(
     hrm solve --seed 2085 --gif thinking.gif
     hrm solve --boards my.txt --segments 16
     hrm solve --boards my.txt --until solved --max-segments 32
+    hrm solve --model runs/arc --boards task.json
     printf 'S.#\\n..#\\n#.E\\n' | hrm solve --boards - --json
 
     Boards are rows of . floor, # wall, S start, E end; blank lines separate boards. Random puzzles
@@ -112,6 +113,7 @@ def solve(
     from hrm.inference.models import load_model
     from hrm.inference.solving import solve_all
     from hrm.inference.thinking import Thinking
+    from hrm.tasks.grid import Puzzle
 
     refuse_with_boards(boards, task_words, "size", "seed")
     require_ending("--gif", gif, ".gif")
@@ -126,9 +128,9 @@ def solve(
         require_few_frames(1 + longest * network.config.frames_per_segment)
     click.echo(f"Model: {model}", err=as_json)
     if boards is not None:
-        puzzles = [puzzle.input for puzzle in task.read(boards)]
+        puzzles = task.read(boards)
     else:
-        puzzles = [_random_puzzle(of_size(task, size or task.shape), seed, quiet=as_json)]
+        puzzles = [Puzzle(_random_puzzle(of_size(task, size or task.shape), seed, quiet=as_json))]
     solutions = solve_all(puzzles, network, task=task, watch=bool(gif or watch), **how)
     for number, solution in enumerate(solutions, start=1):
         if as_json:

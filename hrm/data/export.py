@@ -10,15 +10,15 @@ from hrm.tasks.task import Task
 
 
 def write_folder(
-    out: Path, task: Task, train_count: int, test_count: int, seed: int
+    out: Path, task: Task, train_count: int | None, test_count: int | None, seed: int
 ) -> Iterator[str]:
     """Write puzzles with their answers in the layout of the published HRM and TRM.
 
     Args:
         out: the folder, which must not be there yet.
         task: of the puzzles, of their shape.
-        train_count: puzzles that are not held out.
-        test_count: held-out puzzles.
+        train_count: puzzles that are not held out; None: all of a data set, or 1,000.
+        test_count: held-out puzzles; likewise.
         seed: names the training puzzles.
 
     Yields:
@@ -29,7 +29,7 @@ def write_folder(
         OSError: if the folder cannot be written.
     """
     writer = FolderWriter(out, task)  # refuses before anything is drawn
-    train, test = for_training(task, train_count, seed), held_out(task, test_count)
+    train, test = for_training(task, train_count, seed), held_out(task, test_count, views=True)
     yield from writer.write(train, test)
     for split, examples in (("train", train), ("test", test)):
         yield f"{split}: sha256 of the puzzles {content_hash(examples.inputs)}"

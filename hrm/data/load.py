@@ -41,7 +41,7 @@ def fit_to_own_puzzles(settings: TaskSettings) -> TaskSettings:
     settings = registry.with_absolute_paths(settings)
     task = registry.make(settings)
     if (given := task.given("train")) is not None:
-        train, val = _last_groups(given, settings)
+        train, val = task.part(given)
     elif settings.train_boards:
         train, val = _own_puzzles(task)
     else:
@@ -55,7 +55,7 @@ def fit_to_own_puzzles(settings: TaskSettings) -> TaskSettings:
 def _part(task: Task) -> Part:
     settings = task.config
     if (given := task.given("train")) is not None:
-        train, val = _last_groups(given, settings)
+        train, val = task.part(given)
         return Part(TrainingSet(task, train, contents(val.inputs)), val, given=True)
     if settings.train_boards:
         train, val = _own_puzzles(task)
@@ -68,20 +68,6 @@ def _part(task: Task) -> Part:
     train = None if settings.stream else drawn.take(slice(0, settings.train_count))
     val = drawn.take(slice(0 if settings.stream else settings.train_count, None))
     return Part(TrainingSet(task, train, forbidden | contents(val.inputs)), val)
-
-
-def _last_groups(given: Examples, settings: TaskSettings) -> tuple[Examples, Examples]:
-    """Training and validation examples of a data set that has no validation split of its own: the
-    last groups, so that no puzzle is validated on of which a view is trained on."""
-    groups = np.arange(len(given)) if given.groups is None else given.groups
-    wanted = max(0, len(given) - settings.val_count)
-    first = int(np.searchsorted(groups, groups[wanted], side="left")) if len(given) else 0
-    if not 0 < first < len(given):
-        raise ValueError(
-            f"task.val_count: {settings.val_count} of {len(given)} examples leave nothing to train"
-            " on; use fewer"
-        )
-    return given.take(slice(0, first)), given.take(slice(first, None))
 
 
 def _own_puzzles(task: Task) -> tuple[Examples, Examples]:

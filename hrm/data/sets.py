@@ -41,6 +41,7 @@ class TrainingSet:
             inputs, answers = self._draw(epoch), None
         else:
             examples = self.fixed.take(Numbers(seed, Purpose.ORDER, epoch).order(len(self.fixed)))
+            examples = self.task.show(examples, (seed, Purpose.VARIATION, epoch))
             inputs, answers, puzzle_ids = examples.inputs, examples.answers, examples.puzzle_ids
         views = self.task.vary(inputs, (seed, Purpose.VARIATION, epoch))
         if views is not inputs:

@@ -14,6 +14,8 @@ from hrm.tasks.settings import HELD_OUT_SEED
 from hrm.tasks.task import Task
 
 _MOST_REPEATS = 100_000
+_COUNT = 1000
+"""Puzzles that are drawn where nobody says how many."""
 
 
 class TooFewPuzzles(ValueError):
@@ -33,38 +35,49 @@ def generate(task: Task, count: int, seed: int) -> Cells:
     return np.stack([next(puzzles) for _ in range(count)])
 
 
-def held_out(task: Task, count: int) -> Examples:
+def held_out(task: Task, count: int | None, views: bool = False) -> Examples:
     """`count` puzzles for testing that no run trains on, with their answers.
+
+    Args:
+        task: of the puzzles.
+        count: None: all of a data set, `_COUNT` where they are drawn.
+        views: of a data set, those of one puzzle side by side, as in files.
 
     Raises:
         ValueError: if more are asked for than the task keeps back.
     """
-    given = task.given("test")
+    given = task.written("test") if views else task.given("test")
     if given is None:
-        inputs = kept_back(task, min(count, task.held_out_cnt))
+        inputs = kept_back(task, min(count or _COUNT, task.held_out_cnt))
         given = Examples(inputs, require_answers(task, inputs))
-    if count > len(given):
+    if count and count > len(given):
         raise ValueError(
             f"count {count}: only {len(given)} puzzles of this kind are held out; ask for fewer"
         )
     return given.take(slice(0, count))
 
 
-def for_training(task: Task, count: int, seed: int) -> Examples:
+def for_training(task: Task, count: int | None, seed: int) -> Examples:
     """The first `count` puzzles that a run with `task.seed` trains on, with their answers.
 
-    They are those of the seed that are not held out; of a data set, those of its train split.
+    They are those of the seed that are not held out; of a data set, those of its train split, with
+    all their views.
+
+    Args:
+        task: of the puzzles.
+        count: None: all of a data set, `_COUNT` where they are drawn.
+        seed: names the puzzles that are drawn.
 
     Raises:
         ValueError: if there are not that many.
     """
-    given = task.given("train")
+    given = task.written("train")
     if given is None:
         barred = contents(kept_back(task, task.held_out_cnt))
         drawn = fresh(task, (seed, Purpose.SET, 0), seen=set(barred))
-        inputs = np.stack([next(drawn) for _ in range(count)])
+        inputs = np.stack([next(drawn) for _ in range(count or _COUNT)])
         given = Examples(inputs, require_answers(task, inputs))
-    if count > len(given):
+    if count and count > len(given):
         raise ValueError(
             f"train_count {count}: the data set has {len(given)} training examples; ask for fewer"
         )
@@ -217,4 +230,5 @@ def _with_answers(task: Task, numbered: list[tuple[int, Puzzle]], source: str) -
         found = require_answers(own, inputs[missing], source, numbers)
         for i, answer in zip(missing, found, strict=True):
             answers[i] = answer
-    return Examples(inputs, np.stack([answer for answer in answers if answer is not None]))
+    own_answers = np.stack([answer for answer in answers if answer is not None])
+    return Examples(inputs, own_answers, puzzle_ids=task.identify(inputs))

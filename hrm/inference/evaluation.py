@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from hrm.data.source import require_answers
+from hrm.inference import voting
 from hrm.inference.models import task_of
 from hrm.machine import puzzles_at_a_time
 from hrm.models.batch import to_cells, to_inputs, to_targets
@@ -16,6 +18,7 @@ from hrm.models.hrm import HRM
 from hrm.models.losses import cross_entropy_each
 from hrm.tasks.examples import Examples
 from hrm.tasks.grid import IGNORE, Cells, equal_where_graded
+from hrm.tasks.supply import Ballot
 from hrm.tasks.task import Task
 
 LONG = 4
@@ -51,12 +54,15 @@ class Scores:
     exact: NDArray[np.bool_]
     solved: NDArray[np.bool_]
     loss: NDArray[np.float64]
+    ballots: list[Ballot] = field(default_factory=list)
+    """Where puzzles are views of questions: a vote each."""
 
     @staticmethod
     def joined(parts: "Sequence[Scores]") -> "Scores":
         """The scores of several batches as one."""
-        names = [field.name for field in fields(Scores)]
-        return Scores(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+        names = [field.name for field in fields(Scores) if field.name != "ballots"]
+        arrays = {n: np.concatenate([getattr(part, n) for part in parts]) for n in names}
+        return Scores(**arrays, ballots=[ballot for part in parts for ballot in part.ballots])
 
     @property
     def means(self) -> Metrics:
@@ -66,10 +72,10 @@ class Scores:
         return Metrics(**{name: float(values.mean()) for name, values in columns.items()})
 
     def as_dict(self) -> dict[str, float]:
-        """The means by name, without the loss."""
+        """The means by name, without the loss; and what the votes find, where there are any."""
         means = self.means.as_dict()
         del means["loss"]
-        return means
+        return means | voting.shares(self.ballots)
 
 
 def evaluate(
@@ -158,11 +164,17 @@ def _score_batch(
         losses += cross_entropy_each(output.logits, targets).cpu().double().numpy()
         if segment in counts:
             answers = to_cells(output.logits.argmax(-1), examples.shape)
-            scores[segment] = _judge(task, examples, answers, losses / segment)
+            scores[segment] = _judge(task, examples, answers, losses / segment, output.halt)
     return scores
 
 
-def _judge(task: Task, examples: Examples, answers: Cells, losses: NDArray[np.float64]) -> Scores:
+def _judge(
+    task: Task,
+    examples: Examples,
+    answers: Cells,
+    losses: NDArray[np.float64],
+    halt: Tensor | None,
+) -> Scores:
     count = len(examples)
     graded = (examples.answers != IGNORE).reshape(count, -1)
     right = (answers == examples.answers).reshape(count, -1)
@@ -173,7 +185,17 @@ def _judge(task: Task, examples: Examples, answers: Cells, losses: NDArray[np.fl
         exact=equal_where_graded(answers, examples.answers),
         solved=task.solves(examples, answers),
         loss=losses,
+        ballots=_ballots(task, examples, answers, halt),
     )
+
+
+def _ballots(task: Task, examples: Examples, answers: Cells, halt: Tensor | None) -> list[Ballot]:
+    """The votes of the answers, each as sure as the network is that it may stop."""
+    ballots = task.ballots(examples, answers)
+    if halt is None or not ballots:
+        return ballots
+    sure = halt[:, 0].float().sigmoid().tolist()
+    return [b._replace(confidence=q) for b, q in zip(ballots, sure, strict=True)]
 
 
 def _share(right: NDArray[np.bool_], of: NDArray[np.bool_]) -> NDArray[np.float64]:

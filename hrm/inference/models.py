@@ -49,9 +49,9 @@ def task_of(model: HRM, name: str | None = None) -> Task:
         _require_at_hand(known)
     values = {**model.task, "name": name or known}
     task = registry.make(registry.read_settings(values))
-    if task.grid.input_codes != model.grid.input_codes:
+    if len(task.codes) != model.grid.input_codes:
         raise ValueError(
-            f"task {values['name']}: has {task.grid.input_codes} codes, but the model was trained"
+            f"task {values['name']}: has {len(task.codes)} codes, but the model was trained"
             f" with {model.grid.input_codes}; name the task that it was trained on"
         )
     return task

@@ -21,7 +21,7 @@ from hrm.models.hrm import HRM
 from hrm.models.hub import DEFAULT_MODEL
 from hrm.rendering.animation import draw_board, to_png
 from hrm.rendering.frame import Frame
-from hrm.tasks.grid import IGNORE, Cells, Verdict
+from hrm.tasks.grid import IGNORE, Cells, Puzzle, Verdict
 from hrm.tasks.task import Task
 
 
@@ -134,7 +134,7 @@ def solve(
 
 
 def solve_all(
-    boards: Iterable[str | Path | NDArray[Any]],
+    boards: Iterable[str | Path | NDArray[Any] | Puzzle],
     model: HRM | str | Path = DEFAULT_MODEL,
     segments: int | None = None,
     batch_size: int | None = None,
@@ -147,7 +147,8 @@ def solve_all(
     """Solve many puzzles, in order, a batch of one shape at a time; see `solve`.
 
     Args:
-        boards: as texts, files or arrays; all are read before the first is solved.
+        boards: as texts, files, arrays or what `task.read` gives; all are read before the first is
+            solved.
         model: as for `solve`.
         segments: as for `solve`.
         batch_size: puzzles at a time; by default as many as fit the cache.
@@ -164,7 +165,7 @@ def solve_all(
     task = task or task_of(model)
     thinking = Thinking.of(model.config.infer_segment_cnt, segments, **how)
     puzzles = [puzzle for board in boards for puzzle in _puzzles_of(task, board)]
-    _require_fit(task, model, puzzles)
+    _require_fit(task, model, [puzzle.input for puzzle in puzzles])
     return _solve_each(puzzles, model, task, thinking, 1 if watch else batch_size, watch)
 
 
@@ -182,7 +183,7 @@ def watch(
 
 
 def _solve_each(
-    puzzles: Sequence[Cells],
+    puzzles: Sequence[Puzzle],
     model: HRM,
     task: Task,
     thinking: Thinking,
@@ -192,24 +193,28 @@ def _solve_each(
     device = next(model.parameters()).device
     same_shape: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for index, puzzle in enumerate(puzzles):
-        same_shape[puzzle.shape].append(index)
+        same_shape[puzzle.input.shape].append(index)
     solved: dict[int, Solution] = {}
-    for index, puzzle in enumerate(puzzles):
+    for index, (puzzle, _) in enumerate(puzzles):
         if index not in solved:
             # All puzzles of its shape before this one are solved, so these are the next ones.
             count = batch_size or puzzles_together(device, puzzle.size)
             batch = same_shape[puzzle.shape][:count]
             del same_shape[puzzle.shape][:count]
-            stacked = np.stack([puzzles[i] for i in batch])
             own = task.of_shape(task.shape_of(puzzle))
-            solved |= zip(batch, _solve_batch(stacked, model, own, thinking, watch), strict=True)
+            these = [puzzles[i] for i in batch]
+            solved |= zip(batch, _solve_batch(these, model, own, thinking, watch), strict=True)
         yield solved.pop(index)
 
 
 def _solve_batch(
-    puzzles: Cells, model: HRM, task: Task, thinking: Thinking, watch: bool
+    given: list[Puzzle], model: HRM, task: Task, thinking: Thinking, watch: bool
 ) -> Iterator[Solution]:
+    puzzles = np.stack([puzzle.input for puzzle in given])
     labels = task.answer(puzzles)
+    for label, puzzle in zip(labels, given, strict=True):
+        if puzzle.answer is not None:  # what came with a puzzle is its label
+            label[:] = puzzle.answer
     hopeless = (labels == IGNORE).all(axis=(1, 2))
     began = time.perf_counter()
     thoughts = think(model, task, puzzles, thinking, hopeless, watch, task.identify(puzzles))
@@ -235,17 +240,19 @@ def _count(number: int, thing: str) -> str:
     return f"{number} {thing}{'s' * (number != 1)}"
 
 
-def _puzzles_of(task: Task, board: str | Path | NDArray[Any]) -> list[Cells]:
+def _puzzles_of(task: Task, board: str | Path | NDArray[Any] | Puzzle) -> list[Puzzle]:
+    if isinstance(board, Puzzle):
+        return [board]
     if isinstance(board, Path):
-        return [puzzle.input for puzzle in task.read(board)]
+        return task.read(board)
     if isinstance(board, str):
         if "\n" not in board and os.path.isfile(board):
             raise ValueError(f"{board}: is the name of a file; pass Path({board!r}), or its text")
-        return [puzzle.input for puzzle in task.parse(board)]
+        return task.parse(board)
     cells = np.asarray(board)
     if cells.dtype.kind not in "iub" or (cells.size and (cells.min() < 0 or cells.max() > 254)):
         raise ValueError("board: expected text, a Path, or an array of whole numbers, the codes")
-    return [np.ascontiguousarray(cells, dtype=np.uint8)]
+    return [Puzzle(np.ascontiguousarray(cells, dtype=np.uint8))]
 
 
 def _require_fit(task: Task, model: HRM, puzzles: Sequence[Cells]) -> None:

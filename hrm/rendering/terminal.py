@@ -15,7 +15,7 @@ def board(task: Task, puzzle: Cells, answer: Cells | None = None) -> Text:
     """The text of a puzzle, or of an answer to it, in colour.
 
     What is given is bold, what the answer fills in is blue, and what contradicts the puzzle stands
-    on magenta.
+    on magenta. Where a task says so, cells have the colours of their codes instead.
 
     Args:
         task: of the puzzle, of its shape.
@@ -24,6 +24,8 @@ def board(task: Task, puzzle: Cells, answer: Cells | None = None) -> Text:
     """
     cells = puzzle if answer is None else answer
     rows = task.rows(cells, answer=answer is not None)
+    if task.tinted:
+        return _tinted(task, rows)
     fillable = task.open_cells(puzzle[None])[0]
     if answer is None:
         changed = wrong = fillable & False
@@ -42,6 +44,19 @@ def board(task: Task, puzzle: Cells, answer: Cells | None = None) -> Text:
             text.append(glyph, style)
             text.append(" " if c + 1 < len(row) else "\n")
     text.rstrip()
+    return text
+
+
+def _tinted(task: Task, rows: list[str]) -> Text:
+    """Each glyph on the colour of its code."""
+    colours = {code.glyph: code.colour for code in task.codes if code.colour}
+    text = Text()
+    for number, row in enumerate(rows):
+        text.append("\n" if number else "")
+        for glyph in row:
+            red, green, blue = colours[glyph]
+            ink = "black" if red + green + blue > 380 else "white"
+            text.append(f"{glyph} ", f"{ink} on rgb({red},{green},{blue})")
     return text
 
 

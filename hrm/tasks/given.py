@@ -31,13 +31,17 @@ class GivenTask(Task):
     """A task whose examples are given; whoever derives from it writes `_read`."""
 
     answerless = Verdict("unknown", "no answer is known", False)
+    pad_id: int = 0
+    """The number of padding, in the layout of the published code."""
+    ignore_label_id: int | None = 0
+    """The number of a label that is not graded, there."""
     known_splits: tuple[str, ...] = ("train", "test")
     """In which answers are looked up; of puzzles that stand in both, the first counts."""
 
     def __init__(self, config: TaskSettings | None = None):
         super().__init__(config)
         self._splits: dict[str, Examples] = {}
-        self._known: dict[bytes, tuple[str, int]] | None = None
+        self._places: dict[bytes, tuple[str, int]] | None = None
 
     def _read(self, split: str) -> Examples:
         """The examples of a split."""
@@ -53,9 +57,13 @@ class GivenTask(Task):
             self._splits[split] = self._read(split)
         return self._splits[split]
 
+    def known(self, split: str) -> Examples:
+        """The examples of a split in which answers are looked up."""
+        return self.given(split)
+
     def draw(self, count: int, key: tuple[int, ...]) -> Cells:
         """Puzzles of the test split, for a look at some."""
-        inputs = self.given("test").inputs
+        inputs = self.known("test").inputs
         return inputs[Numbers(*key).below(len(inputs), count)]
 
     def answer(self, inputs: Cells) -> Cells:
@@ -63,7 +71,7 @@ class GivenTask(Task):
         than once; none of others."""
         answers = np.full_like(inputs, IGNORE)
         for i, split, number in self._found(inputs):
-            answers[i] = self.given(split).answers[number]
+            answers[i] = self.known(split).answers[number]
         return answers
 
     def identify(self, inputs: Cells) -> NDArray[np.int64] | None:
@@ -73,20 +81,20 @@ class GivenTask(Task):
             return None
         identifiers = np.zeros(len(inputs), dtype=np.int64)
         for i, split, number in self._found(inputs):
-            known = self.given(split).puzzle_ids
+            known = self.known(split).puzzle_ids
             identifiers[i] = 0 if known is None else known[number]
         return identifiers
 
     def _found(self, inputs: Cells) -> Iterator[tuple[int, str, int]]:
         """Of the puzzles that are in the data set: which it is, its split, and its number there."""
-        if self._known is None:
-            self._known = {}
+        if self._places is None:
+            self._places = {}
             for split in self.known_splits:
-                for number, digest in enumerate(_digests(self.given(split).inputs)):
-                    self._known.setdefault(digest, (split, number))
+                for number, digest in enumerate(_digests(self.known(split).inputs)):
+                    self._places.setdefault(digest, (split, number))
         for i, digest in enumerate(_digests(inputs)):
-            if digest in self._known:
-                yield i, *self._known[digest]
+            if digest in self._places:
+                yield i, *self._places[digest]
 
 
 def _digests(puzzles: Cells) -> Iterator[bytes]:

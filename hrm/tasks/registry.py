@@ -17,6 +17,7 @@ from hrm.tasks.settings import OF_A_RUN, TaskSettings
 from hrm.tasks.task import Task
 
 BUILT_IN = {
+    "arc": "hrm.tasks.arc.task:Arc",
     "boardpath": "hrm.tasks.boardpath.task:BoardPath",
     "folder": "hrm.tasks.folder.task:Folder",
     "maze": "hrm.tasks.maze.task:Maze",

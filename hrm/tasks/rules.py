@@ -30,6 +30,7 @@ from hrm.tasks.grid import (
     shape_words,
 )
 from hrm.tasks.settings import TaskSettings
+from hrm.tasks.supply import Supply
 from hrm.tasks.symmetry import turns_of, with_exchanges
 
 _UNTOUCHED = Symmetry(lambda cells: cells, lambda cells: cells)
@@ -43,7 +44,7 @@ class _CodesOfPuzzle:
         return (task or kind).codes
 
 
-class Rules:
+class Rules(Supply):
     """A kind of puzzle. Arrays of puzzles and answers are ``(n, R, C)`` codes of type uint8.
 
     Args:
@@ -76,9 +77,6 @@ class Rules:
     """Of a cell that is to be filled in; None: every cell is."""
     structure: Structure = Structure()
     """Which cells belong together, and which codes could change places."""
-    identifier_names: Sequence[str] = ("<blank>",)
-    """What each puzzle identifier stands for. Networks may learn a vector for each; the first is
-    that of all puzzles that have none of their own."""
 
     def __init__(self, config: TaskSettings | None = None):
         self.config = self.Config() if config is None else config
@@ -102,11 +100,6 @@ class Rules:
         """What a network may know of it."""
         codes = len(self.codes), len(self.answer_codes)
         return Grid(*self.shape, *codes, self.structure, self.puzzle_identifiers)
-
-    @property
-    def puzzle_identifiers(self) -> int:
-        """How many identifiers puzzles may have."""
-        return len(self.identifier_names)
 
     @staticmethod
     def shape_of(cells: Cells) -> Shape:
@@ -147,11 +140,6 @@ class Rules:
         """Whether there may be so few puzzles that those held back could leave none to train on."""
         return False
 
-    def given(self, split: str) -> Examples | None:
-        """The examples of a data set that is not drawn: of its "train" or its "test" split; None:
-        the task draws its puzzles."""
-        return None
-
     def answer(self, inputs: Cells) -> Cells:
         """The label of each puzzle, ``(n, R, C)``; all `IGNORE` where it has none. By default one
         after another by `answer_one`."""
@@ -163,10 +151,6 @@ class Rules:
         """The label of a puzzle, ``(R, C)``; None where it has none."""
         name = type(self).__name__
         raise ValueError(f"task {name}: finds no answers; a file must give them, or write `answer`")
-
-    def identify(self, inputs: Cells) -> NDArray[np.int64] | None:
-        """``(n,)`` the identifier of each puzzle; by default None: puzzles have none."""
-        return None
 
     def check(self, inputs: Cells, answers: Cells) -> NDArray[np.bool_]:
         """``(n,)`` whether each answer is right, any right one.
@@ -200,7 +184,7 @@ class Rules:
         """
         exact = equal_where_graded(answers, labels)
         wrong = self.faults(inputs, answers)
-        right = self.check(inputs, answers)
+        right = self.solves(Examples(inputs, labels), answers)
         verdicts = []
         for i in range(len(inputs)):
             if (labels[i] == IGNORE).all():

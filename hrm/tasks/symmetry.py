@@ -6,6 +6,7 @@ from functools import partial
 from itertools import permutations, product
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hrm.tasks.grid import Cells, Shape, Symmetry
 
@@ -71,6 +72,15 @@ def orders(interchangeable: tuple[tuple[int, ...], ...]) -> Iterator[Cells]:
         for old, new in zip(interchangeable, chosen, strict=True):
             codes[list(old)] = new
         yield codes
+
+
+def permutation(length: int, number: int) -> NDArray[np.int64]:
+    """One of the orders of the numbers from 0 to `length` - 1; number 0 is the ascending one."""
+    left, order = list(range(length)), []
+    for choices in range(length, 0, -1):
+        number, which = divmod(number, choices)
+        order.append(left.pop(which))
+    return np.array(order)
 
 
 def _exchanged(symmetry: Symmetry, codes: Cells) -> Symmetry:

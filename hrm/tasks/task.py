@@ -28,6 +28,9 @@ class Task(Rules):
     legend: ClassVar[str] = ""
     """What the glyphs mean, in a line; empty: made from the codes."""
 
+    tinted: ClassVar[bool] = False
+    """Whether cells are told apart by the colours of their codes in a terminal too."""
+
     @property
     def glyph_legend(self) -> str:
         """What the glyphs of a text mean, in a line."""

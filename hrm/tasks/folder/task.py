@@ -135,6 +135,22 @@ class Folder(GivenTask):
         """Those that the data set has."""
         return layout.splits(self.folder()) or layout.SPLITS
 
+    @property
+    def pad_id(self) -> int:
+        """As `dataset.json` says."""
+        return self._metadata.pad_id
+
+    @property
+    def ignore_label_id(self) -> int | None:
+        """As `dataset.json` says."""
+        return self._metadata.ignore_label_id
+
+    @property
+    def _metadata(self) -> layout.Metadata:
+        folder = self.folder()
+        layout.require_folder(folder)
+        return layout.read_metadata(folder, layout.splits(folder)[0])
+
     def folder(self) -> Path:
         """Where the data set is.
 

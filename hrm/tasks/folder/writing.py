@@ -16,8 +16,8 @@ from hrm.files import write_atomic
 from hrm.tasks.examples import Examples
 from hrm.tasks.folder.arrays import Array, array_file
 from hrm.tasks.folder.codes import legible, write_codes
-from hrm.tasks.folder.layout import DATASET, GRID, IDENTIFIERS, Metadata, read_metadata, splits
-from hrm.tasks.folder.task import Folder
+from hrm.tasks.folder.layout import DATASET, GRID, IDENTIFIERS, Metadata
+from hrm.tasks.given import GivenTask
 from hrm.tasks.grid import IGNORE, MAX_CODES, Cells, Code
 from hrm.tasks.task import Task
 
@@ -81,11 +81,9 @@ class _Numbering(NamedTuple):
     @classmethod
     def of(cls, task: Task) -> Self:
         """The published one; of a data set, its own."""
-        if isinstance(task, Folder):
-            folder = task.folder()
-            found = read_metadata(folder, splits(folder)[0])
+        if isinstance(task, GivenTask):
             codes, answer_codes = tuple(task.codes), tuple(task.answer_codes)
-            return cls(0, found.pad_id, found.ignore_label_id, codes, answer_codes)
+            return cls(0, task.pad_id, task.ignore_label_id, codes, answer_codes)
         count = 1 + max(len(task.codes), len(task.answer_codes))
         if count > MAX_CODES:
             raise ValueError(

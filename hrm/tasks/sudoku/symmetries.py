@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from hrm.tasks.grid import Cells, Symmetry
 from hrm.tasks.sudoku.rules import OPEN, Rules
+from hrm.tasks.symmetry import permutation
 
 
 class Symmetries(Sequence[Symmetry]):
@@ -84,15 +85,6 @@ class Symmetries(Sequence[Symmetry]):
         rows, columns = lines
         cells = rows[:, None] * self._size + columns
         return turned == 1, permutation(self._size, digits), cells
-
-
-def permutation(length: int, number: int) -> NDArray[np.int64]:
-    """One of the orders of the numbers from 0 to `length` - 1; number 0 is the ascending one."""
-    left, order = list(range(length)), []
-    for choices in range(length, 0, -1):
-        number, which = divmod(number, choices)
-        order.append(left.pop(which))
-    return np.array(order)
 
 
 def _seen(cells: Cells, names: NDArray[np.uint8], view: NDArray[np.int64]) -> Cells:

@@ -106,8 +106,7 @@ def test_the_table_names_all_that_a_person_may_want_to_override():
     inherited = {"shape", "shape_of", "of_shape", "grid", "title", "require", "solves", "judge"}
     text_and_pictures = {"legend", "glyph_legend", "read", "format", "format_all", "draw_puzzle",
                          "colours"}  # fmt: skip
-    of_data_sets = {"given", "stream", "scarce", "canonical", "vary", "answerless",
-                        "identify", "identifier_names", "puzzle_identifiers"}  # fmt: skip
+    of_data_sets = {"stream", "scarce", "canonical", "vary", "answerless"}
     words = {"contradiction_words"}  # shown in the file
     public = {name for name in {*vars(Rules), *vars(Task)} if not name.startswith("_")}
     unsaid = public - set(table()) - inherited - text_and_pictures - of_data_sets - words

@@ -157,8 +157,8 @@ def think(
     """
     if thinking.symmetries and puzzle_ids is not None and puzzle_ids.any():
         raise ValueError(
-            "symmetries: these puzzles have identifiers, and a view of one would need another; set"
-            " symmetries=False, or take --restarts"
+            "symmetries: these puzzles have identifiers, and a view of one would need another;"
+            " leave it out, or take restarts"
         )
     hopeless = np.zeros(len(puzzles), dtype=bool) if hopeless is None else hopeless
 

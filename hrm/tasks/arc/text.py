@@ -44,7 +44,7 @@ def _put(grid: Cells, side: int, source: str, around: int = 0) -> Cells:
     rows, columns = grid.shape
     if max(grid.shape) > side:
         words = f"{rows} rows and {columns} columns, but the canvas is {side}×{side}"
-        remedy = f"; set task.size={max(grid.shape)}" if max(grid.shape) <= LARGEST else ""
+        remedy = f"; it takes task.size={max(grid.shape)}" if max(grid.shape) <= LARGEST else ""
         raise ValueError(f"{source}: {words}{remedy}")
     return put(grid, side, around=around)
 

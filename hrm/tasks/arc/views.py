@@ -59,12 +59,14 @@ def draw_views(name: str, pairs: Sequence[Pair], count: int, seed: int) -> list[
     """
     looks = _looks(pairs)
     views, seen = [View()], {looks(View())}
-    drawn = Numbers(seed, Purpose.SYMMETRY, int(name, 16))
-    for _ in range(_TRIES * count):
+    drawn = Numbers(seed, Purpose.SYMMETRY, int(name, 16)).raw(_TRIES * count * COLOURS)
+    drawn = drawn.reshape(-1, COLOURS)  # a turn, and the order of the colours but black
+    turns = (drawn[:, 0] % np.uint64(8)).tolist()
+    orders = (1 + drawn[:, 1:].argsort(axis=1, kind="stable")).tolist()
+    for turned, colours in zip(turns, orders, strict=True):
         if len(views) > count:
             break
-        turned, colours = int(drawn.below(8)), 1 + drawn.order(COLOURS - 1)
-        view = View(turned, (0, *map(int, colours)))
+        view = View(turned, (0, *colours))
         if (look := looks(view)) not in seen:
             seen.add(look)
             views.append(view)

@@ -31,8 +31,13 @@ BUNDLED = Path(__file__).parent.parent / "pretrained"
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 FORMAT_VERSION = 2
 
-_NUMBERS = dict.fromkeys(("height", "width", "input_codes", "answer_codes"), 65_536)
-_NUMBERS["puzzle_identifiers"] = 2**24
+_NUMBERS = {
+    "height": 65_536,
+    "width": 65_536,
+    "input_codes": 65_536,
+    "answer_codes": 65_536,
+    "puzzle_identifiers": 2**24,
+}
 """Of a grid, as they stand in `config.json`, with the largest that is believed."""
 _FARTHEST = 32
 """A neighbour at most, in rows and columns."""

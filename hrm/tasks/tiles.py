@@ -18,7 +18,7 @@ from hrm.tasks.rules import Rules
 Symbol = Callable[[Canvas, float, float], None]
 """Draws a symbol of a legend around a point."""
 
-_STEPS = 8
+STEPS = 8
 """From unsure to sure, so few that a palette holds them all."""
 _DISC, _GLYPH = 0.74, 0.46
 """Of a cell's side."""
@@ -77,7 +77,7 @@ def symbols(task: Rules) -> dict[str, Symbol]:
     for code in answers[:_MOST_CODES]:
         name = f"answer: {code.word}" if code.word in found else code.word
         found[name] = partial(_disc_symbol, code=code)
-    found["unsure"] = partial(_disc_symbol, code=task.answer_codes[-1], sure=1 / _STEPS)
+    found["unsure"] = partial(_disc_symbol, code=task.answer_codes[-1], sure=1 / STEPS)
     found[task.contradiction_words] = lambda canvas, x, y: canvas.cross(x, y, 11, WRONG)
     return found
 
@@ -87,7 +87,7 @@ def colours(task: Rules) -> tuple[list[Colour], list[Colour]]:
     grounds = [] if _completes(task) else [_ground_of(task, i) for i in range(len(task.codes))]
     own = [_GIVEN, *(code.colour for code in (*task.codes, *task.answer_codes) if code.colour)]
     pairs = [(BELIEF, PATH), *((TILE, colour) for colour in dict.fromkeys([BELIEF, *own[1:]]))]
-    shades = [blend(*pair, step / _STEPS) for pair in pairs for step in range(1, _STEPS)]
+    shades = [blend(*pair, step / STEPS) for pair in pairs for step in range(1, STEPS)]
     return list(dict.fromkeys([*own, *grounds])), shades
 
 
@@ -117,7 +117,7 @@ def _draw_answer(
     """What the model fills in, as sure as it is; or its doubt, where it leaves the cell alone."""
     code = task.answer_codes[answer]
     if _visible(code):
-        sure = 1.0 if believed is None else _sureness(believed, answer)
+        sure = 1.0 if believed is None else sureness(believed, answer)
         _draw_disc(canvas, x, y, side, code, sure)
     elif believed is not None:
         others = [float(p) for p, c in zip(believed, task.answer_codes, strict=True) if _visible(c)]
@@ -130,7 +130,7 @@ def _draw_disc(
     canvas: Canvas, x: float, y: float, side: float, code: Code, sure: float = 1.0
 ) -> None:
     """An answer; its rim tells it from every ground."""
-    sure = round(sure * _STEPS) / _STEPS
+    sure = round(sure * STEPS) / STEPS
     colour = blend(TILE, code.colour or BELIEF, sure)
     ink = _ink_on(colour) if code.colour else blend(BELIEF, PATH, sure)
     canvas.disc(x, y, _DISC * side + min(4, 0.08 * side), PAPER)
@@ -152,7 +152,7 @@ def _disc_symbol(canvas: Canvas, x: float, y: float, code: Code, sure: float = 1
     _draw_disc(canvas, x, y, _SYMBOL_SIDE, code, sure)
 
 
-def _sureness(believed: NDArray[np.floating], answer: int) -> float:
+def sureness(believed: NDArray[np.floating], answer: int) -> float:
     """A probability as 0, where all codes are as likely, to 1."""
     even = 1 / len(believed)
     return max(0.0, (float(believed[answer]) - even) / (1 - even)) if even < 1 else 1.0

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hrm.canvas import Canvas
 from hrm.randomness import Numbers
-from hrm.tasks.arc import text
+from hrm.tasks.arc import drawing, text
 from hrm.tasks.arc.catalogue import Catalogue, catalogue
 from hrm.tasks.arc.grids import BLACK, COLOURS, Pair, Place, grid_at, place_of, put
 from hrm.tasks.arc.settings import ArcSettings
@@ -15,6 +16,7 @@ from hrm.tasks.examples import Examples
 from hrm.tasks.given import GivenTask
 from hrm.tasks.grid import IGNORE, NINE, Cells, Code, Puzzle, Structure, Symmetry
 from hrm.tasks.supply import Ballot
+from hrm.tasks.tiles import Symbol
 
 _PALETTE = {
     "black": (0, 0, 0),
@@ -37,7 +39,7 @@ class Arc(GivenTask):
     config: ArcSettings
     codes = (
         Code(".", "padding"),
-        Code("|", "border"),
+        Code("|", "border", (107, 114, 128)),
         *(Code(str(n), word, colour) for n, (word, colour) in enumerate(_PALETTE.items())),
     )
     legend = "0 to 9 = colours"
@@ -191,7 +193,7 @@ class Arc(GivenTask):
             found.append(Ballot(group, named, _named(answer), _same(label, answer)))
         return found
 
-    # Text.
+    # Text and pictures.
 
     def parse(self, content: str, source: str = "puzzles") -> list[Puzzle]:
         """The test pairs of a task in ARC's own JSON; or grids as rows of figures."""
@@ -202,6 +204,23 @@ class Arc(GivenTask):
         return [
             "".join(map(str, row)) for row in grid_at(cells, (0, 0) if answer else place_of(cells))
         ]
+
+    def draw_answer(
+        self,
+        canvas: Canvas,
+        left: float,
+        top: float,
+        side: int,
+        puzzle: Cells,
+        answer: Cells,
+        belief: NDArray[np.floating] | None = None,
+    ) -> None:
+        """Tiles of the answer's colours."""
+        drawing.draw(canvas, left, top, side, self.codes, puzzle, answer, belief)
+
+    def symbols(self) -> dict[str, Symbol]:
+        """What stands for what."""
+        return drawing.symbols(self.codes)
 
 
 def _same(label: Cells, answer: Cells) -> bool:

@@ -21,6 +21,7 @@ from hrm import __version__
 from hrm.commands.data import data
 from hrm.commands.evaluate import evaluate
 from hrm.commands.info import info
+from hrm.commands.play import play
 from hrm.commands.solve import solve
 from hrm.commands.study import study
 from hrm.commands.train import train
@@ -77,6 +78,7 @@ def app() -> None:
     hrm solve                          solve a random puzzle with the bundled model
     hrm solve --boards my.txt          solve your own
     hrm solve --gif thinking.gif       watch the model think
+    hrm play                           watch it in the browser, on boards that you draw
     hrm train debug                    train a tiny model in seconds
     hrm train my_puzzle.py:MyPuzzle    train on a puzzle of your own
     hrm evaluate --model runs/demo     measure a model on 1,000 held-out puzzles
@@ -84,7 +86,7 @@ def app() -> None:
     """
 
 
-for command in (train, solve, evaluate, study, data, info):
+for command in (train, solve, play, evaluate, study, data, info):
     app.add_command(command)
 
 

@@ -41,5 +41,6 @@ def test_the_source_package_holds_what_it_needs_and_no_test_that_cannot_run(tmp_
     with tarfile.open(package) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {"LICENSE", "README.md", "hrm/models/kernels.c", "hrm/py.typed"} <= names
+    assert {"hrm/page/static/index.html", "hrm/page/static/js/network/hrm.js"} <= names
     assert any(name.endswith("model.safetensors") for name in names)
     assert not [name for name in names if name.startswith("tests")]

@@ -74,6 +74,8 @@ have a path of three steps or fewer, too short to watch a model think."""
 @click.option("--noise-seed", type=click.IntRange(0), default=0, metavar="N",
               help="Seed of the noise of the restarts.")  # fmt: skip
 @click.option("--gif", type=click.Path(path_type=Path), help="Write an animation of the thinking.")
+@click.option("--html", type=click.Path(path_type=Path),
+              help="Write the thinking as a page for any browser.")  # fmt: skip
 @click.option("--watch", is_flag=True, help="Show the thought in the terminal, step by step.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a puzzle.")
 @click.option("--size", type=Shapes(), help="Random puzzle: cells on a side, or rows x columns.")
@@ -86,6 +88,7 @@ def solve(
     boards: str | None,
     task_name: str | None,
     gif: Path | None,
+    html: Path | None,
     watch: bool,
     as_json: bool,
     size: "Shape | None",
@@ -98,6 +101,7 @@ def solve(
 
     \b
     hrm solve --seed 2085 --gif thinking.gif
+    hrm solve --html thinking.html
     hrm solve --boards my.txt --segments 16
     hrm solve --boards my.txt --until solved --max-segments 32
     hrm solve --model runs/arc --boards task.json
@@ -117,11 +121,12 @@ def solve(
 
     refuse_with_boards(boards, task_words, "size", "seed")
     require_ending("--gif", gif, ".gif")
+    require_ending("--html", html, ".html")
     if watch and as_json:
         raise ValueError("--watch: is for a person, --json for a program; leave one out")
     network = load_model(model, device)
     task = with_task_keys(find_task(model, network, task_name), task_words)
-    if gif:
+    if gif or html:
         from hrm.rendering.animation import require_few_frames
 
         longest = Thinking.of(network.config.infer_segment_cnt, **how).max_segments
@@ -131,16 +136,18 @@ def solve(
         puzzles = task.read(boards)
     else:
         puzzles = [Puzzle(_random_puzzle(of_size(task, size or task.shape), seed, quiet=as_json))]
-    solutions = solve_all(puzzles, network, task=task, watch=bool(gif or watch), **how)
+    watched = bool(gif or html or watch)
+    solutions = solve_all(puzzles, network, task=task, watch=watched, **how)
     for number, solution in enumerate(solutions, start=1):
         if as_json:
             click.echo(json.dumps(solution.as_json()))
         else:
             _show(solution, watch)
-        if gif:
-            path = gif if len(puzzles) == 1 else gif.with_stem(f"{gif.stem}-{number}")
-            _animate(path, solution)
-            click.echo(f"Animation: {path}", err=as_json)
+        for path, write, kind in ((gif, _animate, "Animation"), (html, _write_page, "Page")):
+            if path:
+                path = path if len(puzzles) == 1 else path.with_stem(f"{path.stem}-{number}")
+                write(path, solution)
+                click.echo(f"{kind}: {path}", err=as_json)
 
 
 def _random_puzzle(task: "Task", seed: int | None, quiet: bool) -> "Cells":
@@ -204,3 +211,9 @@ def _animate(path: Path, solution: "Solution") -> None:
 
     frames, verdict = solution.frames, solution.verdict
     save_animation(path, solution.task, solution.input, frames, verdict)
+
+
+def _write_page(path: Path, solution: "Solution") -> None:
+    from hrm.page.record import save_recorded
+
+    save_recorded(path, solution.task, solution.input, solution.frames)

@@ -89,7 +89,7 @@ for command in (train, solve, evaluate, study, data, info):
 
 
 def main() -> NoReturn:
-    """Run the command line and exit: 0 done, 1 the work failed, 2 wrong input, 130/143 stopped."""
+    """Run the command line and exit: 0 done, 1 the work failed, 2 wrong input, 128 + a signal."""
     with errors_as_exit_codes(), own_files_named():
         app(standalone_mode=False)
     sys.exit(0)

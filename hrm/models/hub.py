@@ -23,6 +23,7 @@ from hrm.files import markdown_table, read_text, write_atomic
 from hrm.models import tensors
 from hrm.tasks import registry
 from hrm.tasks.grid import Grid, shape_words
+from hrm.tasks.settings import LARGEST_SIDE
 
 DEFAULT_MODEL = "boardpath-10x10"
 """The bundled model that is used where none is named."""
@@ -30,6 +31,7 @@ BUNDLED = Path(__file__).parent.parent / "pretrained"
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 FORMAT_VERSION = 2
 
+_MOST_CODES = 65_536
 _REPOSITORY = re.compile(r"^[\w.-]+/[\w.-]+$")
 
 
@@ -115,8 +117,10 @@ def _of_version_1(file: Path, board_size: Any) -> tuple[Grid, dict[str, Any]]:
 def _grid(values: dict[str, Any]) -> Grid:
     known = [field.name for field in fields(Grid) if field.name != "structure"]
     numbers = {name: values[name] for name in known}
-    if not all(type(number) is int and 1 <= number <= 65_536 for number in numbers.values()):
-        raise TypeError
+    largest = {"height": LARGEST_SIDE, "width": LARGEST_SIDE}
+    for name, number in numbers.items():
+        if type(number) is not int or not 1 <= number <= largest.get(name, _MOST_CODES):
+            raise TypeError
     return Grid(**numbers)
 
 

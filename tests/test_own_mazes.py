@@ -44,7 +44,8 @@ def test_pictures_of_another_size_fine_tune_a_model_as_text_does(mazes):
 
 def test_what_cannot_be_used_is_named(mazes):
     words = ["train", "finetune", "--init-from", "small", "--train-boards"]
-    Image.fromarray(np.eye(3, dtype=np.uint8) * 255).save("pictures/zz.png")
+    closed = np.array([[0, 0, 0], [0, 255, 0], [0, 0, 0]], dtype=np.uint8)
+    Image.fromarray(closed).save("pictures/zz.png")
     for given, complaint in (("small", "without a PNG"), ("pictures", "zz.png: no squares for")):
         result = called(*words, given)
         assert result.code == 2 and complaint in result.err, result.err

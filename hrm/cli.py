@@ -45,6 +45,9 @@ _LESS_MEMORY = {
 
 _LAST_STREAM = 2
 """The number of standard error."""
+_FAILING = ("strict", "surrogateescape")
+"""How a stream treats what its encoding lacks if nobody has chosen; the second is that of the C
+locale. Either ends the process."""
 _HEAD_START = 10.0
 """Seconds for the first process to speak, where all fail alike; then torchrun ends the others."""
 
@@ -139,7 +142,7 @@ def _mend_streams() -> None:
     os.close(descriptor)
     sys.stdin = sys.stdin or open(0, closefd=False)  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in _FAILING:
             stream.reconfigure(errors="replace")
 
 

@@ -224,7 +224,7 @@ def _print_ways(
         )
         advance = lambda: progress.advance(bar)  # noqa: E731
         outcomes = compare(network, task, examples, list(names), advance)
-    save_tradeoff(curve, outcomes, title)
+    save_tradeoff(curve, outcomes, len(examples), title)
     if as_json:
         ways_json = [asdict(outcome) for outcome in outcomes]
         click.echo(json.dumps({"boards": len(examples), "ways": ways_json}))
@@ -234,7 +234,7 @@ def _print_ways(
 
 
 def _ways_table(outcomes: list["Outcome"], boards: int) -> tuple[list[str], list[list[str]]]:
-    from hrm.inference.evaluation import wilson
+    from hrm.intervals import wilson
 
     lines = []
     for o in outcomes:

@@ -124,10 +124,9 @@ def solve(
 
         longest = Thinking.of(network.config.infer_segment_cnt, **how).max_segments
         require_few_frames(1 + longest * network.config.frames_per_segment)
+    puzzles = [] if boards is None else [puzzle.input for puzzle in task.read(boards)]
     say_which(model, network, quiet=as_json)
-    if boards is not None:
-        puzzles = [puzzle.input for puzzle in task.read(boards)]
-    else:
+    if boards is None:
         puzzles = [_random_puzzle(task, seed, quiet=as_json)]
     solutions = solve_all(puzzles, network, task=task, watch=bool(gif or watch), **how)
     for number, solution in enumerate(solutions, start=1):

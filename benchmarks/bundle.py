@@ -18,7 +18,7 @@ from hrm.cli import errors_as_exit_codes
 from hrm.data.hashing import content_hash
 from hrm.data.load import load_dataset
 from hrm.data.source import held_out
-from hrm.inference.evaluation import wilson
+from hrm.intervals import wilson
 from hrm.models import hub
 from hrm.models.hub import DEFAULT_MODEL
 from hrm.runs import folder as runs

@@ -23,7 +23,8 @@ from hrm.data.hashing import check_leak, content_hash
 from hrm.data.load import load_dataset
 from hrm.data.sets import Dataset
 from hrm.data.source import held_out
-from hrm.inference.evaluation import LONG, Metrics, joined, score, wilson
+from hrm.inference.evaluation import LONG, Metrics, joined, score
+from hrm.intervals import wilson
 from hrm.runs import folder as runs
 from hrm.study.results import first_difference
 from hrm.tasks.boardpath.boards import FLOOR, WALL, Boards

@@ -46,6 +46,9 @@ _LESS_MEMORY = {
 
 _LAST_STREAM = 2
 """The number of standard error."""
+_FAILING = ("strict", "surrogateescape")
+"""How a stream treats what its encoding lacks if nobody has chosen; the second is that of the C
+locale. Either ends the process."""
 _HEAD_START = 10.0
 """Seconds for the first process to speak, where all fail alike; then torchrun ends the others."""
 
@@ -91,7 +94,7 @@ for command in (train, solve, play, evaluate, study, data, info):
 
 
 def main() -> NoReturn:
-    """Run the command line and exit: 0 done, 1 the work failed, 2 wrong input, 130/143 stopped."""
+    """Run the command line and exit: 0 done, 1 the work failed, 2 wrong input, 128 + a signal."""
     with errors_as_exit_codes(), own_files_named():
         app(standalone_mode=False)
     sys.exit(0)
@@ -141,7 +144,7 @@ def _mend_streams() -> None:
     os.close(descriptor)
     sys.stdin = sys.stdin or open(0, closefd=False)  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in _FAILING:
             stream.reconfigure(errors="replace")
 
 

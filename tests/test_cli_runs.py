@@ -130,7 +130,9 @@ def test_an_edited_config_is_noticed(run, tmp_path):
     assert code == 2 and "train.lr: the run has 0.005, now it is 0.003" in err
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_a_signal_saves_and_the_run_goes_on(number, code, run, tmp_path):
     settings = [*TINY, "train.epoch_cnt=9999", "task.train_count=64", "train.batch_size=16"]
     command = [sys.executable, "-m", "hrm", "train", "debug", *settings, "--out", "run"]

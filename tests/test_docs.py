@@ -11,7 +11,7 @@ from helpers import Silent
 
 from hrm import RunConfig, machine
 from hrm.cli import app
-from hrm.commands.options import with_task_keys
+from hrm.commands.options import as_asked
 from hrm.config.load import load_config, validate
 from hrm.config.nested import lay_over
 from hrm.config.presets import preset
@@ -77,7 +77,11 @@ def require_task_keys(context: click.Context, words: tuple[str, ...]) -> None:
     if ":" in name:  # a reader's own
         return
     with context:
-        with_task_keys(registry.make(registry.read_settings({"name": name})), keys)
+        own, size = (
+            registry.make(registry.read_settings({"name": name})),
+            context.params.get("size"),
+        )
+        as_asked(own, size, keys)
 
 
 def require_config_keys(words: tuple[str, ...]) -> None:

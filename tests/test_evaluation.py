@@ -9,7 +9,8 @@ from teller import Teller
 
 from hrm import ModelConfig
 from hrm.data.source import held_out
-from hrm.inference.evaluation import evaluate, joined, score, wilson
+from hrm.inference.evaluation import evaluate, joined, score
+from hrm.intervals import wilson
 from hrm.models.batch import to_targets, to_tokens
 from hrm.models.hrm import HRM
 from hrm.tasks.boardpath.boards import FLOOR, label, solved

@@ -58,12 +58,28 @@ def test_a_folder_of_the_first_format_is_a_board_path_model(model, folder):
     assert torch.equal(loaded.head.weight, model.head.weight)
 
 
-def test_reading_a_model_leaves_the_random_numbers_of_the_caller_alone(folder):
-    torch.manual_seed(7)
-    expected = torch.rand(3)
-    torch.manual_seed(7)
+def test_reading_a_model_never_touches_the_random_numbers_of_the_process(folder, monkeypatch):
+    def refuse(*_):
+        raise AssertionError("another thread may be drawing numbers")
+
+    monkeypatch.setattr(torch.random, "set_rng_state", refuse)
+    monkeypatch.setattr(torch, "set_rng_state", refuse)
+    monkeypatch.setattr(torch, "manual_seed", refuse)
+    before = torch.get_rng_state()
     HRM.from_pretrained(folder)
-    assert torch.equal(torch.rand(3), expected)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_model_that_was_read_is_whole(model, folder):
+    """It is made without values: every tensor is on the CPU, of its type, and as learnable."""
+    half = {name: tensor.half() for name, tensor in model.state_dict().items()}
+    save_file(half, folder / hub.WEIGHTS)
+    loaded = HRM.from_pretrained(folder)
+    made, read = (dict([*m.named_parameters(), *m.named_buffers()]) for m in (model, loaded))
+    assert made.keys() == read.keys() and "H.blocks.0.sublayers.0.rope.cos" in read
+    for name, tensor in made.items():
+        torch.testing.assert_close(read[name], tensor, atol=1e-3, rtol=1e-3)
+        assert read[name].requires_grad == tensor.requires_grad, name
 
 
 def test_a_run_folder_stands_for_its_best_checkpoint(model, tmp_path):
@@ -130,6 +146,7 @@ def test_an_own_card_is_kept(model, tmp_path):
         (second_format('{"height": 4, "width": 4, "input_codes": 5}'), "expected the keys"),
         (second_format(GRID % 1e9), "damaged"),
         (second_format(GRID % 0), "damaged"),
+        (second_format(GRID % 257), "damaged"),
         (second_format(GRID % 4, task="7"), "expected the keys"),
         (second_format(GRID % 4, task='"ab"'), "expected the keys"),
         (second_format(GRID % 4, task="[]"), "expected the keys"),

@@ -1,7 +1,10 @@
 """The machine that computes: what is chosen, what is refused, what arithmetic is used."""
 
+import shutil
+
 import pytest
 import torch
+from commands import called, done
 from helpers import MINES, tiny
 
 from hrm import RunConfig, TrainConfig, machine
@@ -10,7 +13,8 @@ from hrm.models import kernels
 
 
 def test_compiling_needs_a_compiler(monkeypatch):
-    monkeypatch.setattr("shutil.which", lambda name: None)
+    which = shutil.which
+    monkeypatch.setattr("shutil.which", lambda name: None if "++" in name else which(name))
     with pytest.raises(ValueError, match=r"train\.compile: .* C\+\+ compiler"):
         machine.resolve(RunConfig(train=TrainConfig(compile=True)))
     machine.resolve(RunConfig())
@@ -62,3 +66,20 @@ def test_the_fastest_device_there_is_is_chosen(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     assert machine.pick_device().type == "cuda"
     assert machine.pick_device("cpu").type == "cpu"
+
+
+@pytest.mark.parametrize("command", ["solve", "evaluate"])
+def test_commands_that_answer_choose_threads_and_say_how_many(command, monkeypatch):
+    before = torch.get_num_threads()
+    monkeypatch.setenv("OMP_NUM_THREADS", str(before + 1))
+    words = ["--count=1"] if command == "evaluate" else ["--seed=1"]
+    assert f"Model: boardpath-10x10 ({before + 1} threads)" in done(command, *words)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert "Model: boardpath-10x10 (1 thread)" in called(command, *words, "--json").err
+    assert torch.get_num_threads() == before
+
+
+def test_a_number_of_threads_that_is_none_is_not_taken(monkeypatch):
+    for text in ("0", "-1", "many", ""):
+        monkeypatch.setenv("OMP_NUM_THREADS", text)
+        assert 1 <= machine.default_threads() <= machine.core_cnt()

@@ -4,13 +4,15 @@ import io
 
 import numpy as np
 import pytest
+from helpers import board_path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from test_maze import maze_of, mazes
 
 from hrm.canvas import PAPER, PATH, RIGHT, WRONG, Canvas
-from hrm.tasks.maze.answers import START, WALL
+from hrm.tasks.boardpath.boards import random_boards
+from hrm.tasks.maze.answers import FLOOR, GOAL, START, WALL
 from hrm.tasks.maze.settings import MazeSettings
 from hrm.tasks.maze.task import Maze
 from hrm.tasks.path_drawing import END_COLOUR, WALL_COLOUR
@@ -61,11 +63,11 @@ def test_what_is_transparent_is_floor(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        (["# ###", "#   #", "#####"], "no S.*green.*red.*openings"),
-        (["# # #", "#   #", "### #"], "no S.*two openings"),
-        (["#  ##", "#   #", "#####"], "no S.*two openings"),
-        (["#S###", "#   #", "### #"], "no G"),
-        (["#S###", "#S G#", "#####"], "2 S.*one square green"),
+        (["# ###", "#   #", "#####"], "no squares for the start.*green.*red.*openings"),
+        (["# # #", "#   #", "### #"], "no squares for the start.*two openings"),
+        (["#  ##", "#   #", "#####"], "no squares for the start.*two openings"),
+        (["#S###", "#   #", "### #"], "no squares for the goal"),
+        (["#S###", "#S G#", "#####"], "2 squares for the start.*one square green"),
         (["    "] * 4, "1 rows.*2 to 256"),
         (["# ###"], "1 rows.*2 to 256"),
     ],
@@ -114,6 +116,36 @@ def test_damaged_and_foreign_files_are_refused(tmp_path):
         TASK.read(path)
     with pytest.raises(ValueError, match=r"none\.png: No such file"):
         TASK.read(tmp_path / "none.png")
+
+
+def test_boards_are_read_from_pictures_too(tmp_path):
+    """With the codes and the limits of board paths."""
+    board = next(random_boards(5, 0.3, (1,)))[0]
+    maze = np.select([board == code for code in (1, 0, 2, 3)], (WALL, FLOOR, START, GOAL))
+    Image.fromarray(pixels_of(maze, 4)).save(tmp_path / "a.png")
+    [puzzle] = board_path(5).read(tmp_path / "a.png")
+    np.testing.assert_array_equal(puzzle.input, board)
+    Image.fromarray(pixels_of(OPEN, 4)).save(tmp_path / "b.png")
+    with pytest.raises(ValueError, match=r"b\.png: 3 rows and 5 columns; this puzzle is square"):
+        board_path(5).read(tmp_path / "b.png")
+
+
+def test_a_folder_of_pictures_is_read_in_the_order_of_the_names(tmp_path):
+    several = [maze_of("#S#", "# #", "#G#"), maze_of("#G#", "# #", "#S#"), OPEN]
+    for name, maze in zip(("b.png", "a.PNG", "c.png"), several, strict=True):
+        Image.fromarray(pixels_of(maze, 2)).save(tmp_path / name, format="PNG")
+    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "._a.png").write_bytes(b"what another system leaves")
+    found = [puzzle.input for puzzle in TASK.read(tmp_path)]
+    np.testing.assert_array_equal(found[0], several[1])
+    np.testing.assert_array_equal(found[1], several[0])
+    assert found[2].shape == (3, 5)
+    (tmp_path / "d.png").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"d\.png: not a PNG picture"):
+        TASK.read(tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="empty: a folder without a PNG picture"):
+        TASK.read(tmp_path / "empty")
 
 
 def drawn(task, side, maze, answer, belief=None):

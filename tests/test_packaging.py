@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -30,17 +31,41 @@ def test_the_readme_s_clone_does_not_stand_in_the_package_s_way():
     assert folder != "hrm"
 
 
-def test_the_source_package_holds_what_it_needs_and_no_test_that_cannot_run(tmp_path):
+def built(tmp_path: Path, kind: str) -> Path:
+    """A package of the tree; kind: wheel or sdist."""
     pytest.importorskip("setuptools", "77")
     for name in ("pyproject.toml", "MANIFEST.in", "README.md", "LICENSE", "hrm", "tests"):
         (tmp_path / name).symlink_to(ROOT / name)
-    build = "from setuptools.build_meta import build_sdist; build_sdist('dist')"
+    build = f"from setuptools.build_meta import build_{kind}; build_{kind}('dist')"
     subprocess.run([sys.executable, "-c", build], cwd=tmp_path, capture_output=True, check=True)
     (package,) = (tmp_path / "dist").iterdir()
+    return package
+
+
+def files_of_the_package() -> set[str]:
+    """Every file that Git knows, or would, below hrm/."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "hrm"]
+    try:
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("no Git checkout")
+    return {name for name in listed.stdout.splitlines() if (ROOT / name).is_file()}
+
+
+def test_the_wheel_holds_every_file_of_the_package(tmp_path):
+    package = built(tmp_path, "wheel")
+    with zipfile.ZipFile(package) as archive:
+        names = set(archive.namelist())
+    assert {name for name in names if name.startswith("hrm/")} == files_of_the_package()
+    others = {name.partition("/")[0] for name in names} - {"hrm"}
+    assert others == {f"hrm_lab-{hrm.__version__}.dist-info"}
+
+
+def test_the_source_package_holds_what_it_needs_and_no_test_that_cannot_run(tmp_path):
+    package = built(tmp_path, "sdist")
     assert package.name == f"hrm_lab-{hrm.__version__}.tar.gz"
     with tarfile.open(package) as archive:
-        names = {name.partition("/")[2] for name in archive.getnames()}
-    assert {"LICENSE", "README.md", "hrm/models/kernels.c", "hrm/py.typed"} <= names
-    assert {"hrm/page/static/index.html", "hrm/page/static/js/network/hrm.js"} <= names
-    assert any(name.endswith("model.safetensors") for name in names)
+        names = {m.name.partition("/")[2] for m in archive.getmembers() if m.isfile()}
+    assert {name for name in names if name.startswith("hrm/")} == files_of_the_package()
+    assert {"LICENSE", "README.md", "pyproject.toml"} <= names
     assert not [name for name in names if name.startswith("tests")]

@@ -34,7 +34,7 @@ def outcomes(solved: float) -> list[Outcome]:
 
 def test_curves_are_drawn_from_the_outcomes(tmp_path):
     for name, solved in (("one", 0.7), ("same", 0.7), ("other", 0.9)):
-        save_tradeoff(tmp_path / name, outcomes(solved), "a title")
+        save_tradeoff(tmp_path / name, outcomes(solved), 100, "a title")
     one, same, other = (picture(tmp_path / name) for name in ("one", "same", "other"))
     assert (one == same).all() and (one != other).any()
     for colour in ((0x37, 0x41, 0x51), (0x0F, 0x76, 0x6E)):  # both ways can be seen
@@ -57,10 +57,21 @@ def test_accuracy_by_size_is_drawn_and_by_difficulty_where_there_is_such_a_thing
     assert sizes.shape[1] * 2 == pytest.approx(both.shape[1], rel=0.01)  # a panel less
 
 
+def test_fewer_puzzles_have_longer_intervals(tmp_path):
+    shares = {}
+    for count in (20, 2000):
+        save_tradeoff(tmp_path / "a", outcomes(0.7), count, "a title")
+        shares[count] = (picture(tmp_path / "a").sum(axis=2) < 700).mean()
+        solved = np.arange(count) % 2 > 0
+        save_sizes(tmp_path / "b", {(5, 5): {1: solved}, (9, 9): {1: solved}}, {}, "", "a title")
+        shares[-count] = (picture(tmp_path / "b").sum(axis=2) < 700).mean()
+    assert shares[20] > shares[2000] and shares[-20] > shares[-2000]
+
+
 def test_bins_of_difficulties():
     lengths = np.array([1] * 3 + [8] * 2 + [9] * 6 + [17] * (FEWEST - 1))
     solved = np.array([True] * 4 + [False] + [True] * 3 + [False] * 3 + [True] * (FEWEST - 1))
-    assert by_difficulty(solved, lengths) == ([4.5, 12.5], [0.8, 0.5])
+    assert by_difficulty(solved, lengths) == ([4.5, 12.5], [0.8, 0.5], [5, 6])
 
 
 def test_without_matplotlib_one_is_told_how_to_get_it(monkeypatch):

@@ -1,15 +1,22 @@
 """Presets: what they are, and that each can be trained."""
 
+import re
+
 import pytest
 import torch
+from commands import called
 from helpers import Silent, labelled, some_boards
 
 from hrm import RunConfig
 from hrm.config.load import load_config, validate
-from hrm.config.presets import RENAMED, preset, preset_names, purpose
+from hrm.config.presets import RENAMED, about, preset, preset_names
 from hrm.data.load import load_dataset
+from hrm.inference.evaluation import LONG
+from hrm.models.hrm import HRM
 from hrm.models.hub import DEFAULT_MODEL, bundled_models
+from hrm.models.operations import forward_flops
 from hrm.tasks import registry
+from hrm.training.cost import run_flops
 from hrm.training.trainer import Trainer
 
 SPECIFICATION = {
@@ -56,7 +63,7 @@ def test_former_names_still_work_and_an_unknown_name_is_told_all():
 @pytest.mark.parametrize("name", preset_names())
 def test_every_preset_has_a_purpose_is_valid_derives_and_is_read_back(name, tmp_path):
     config = preset(name)
-    assert purpose(name)
+    assert about(name).purpose
     assert config.task.name == registry.DEFAULT
     assert validate(config.model_dump()) == config
     (tmp_path / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
@@ -77,6 +84,32 @@ def test_every_preset_makes_a_step(name, tmp_path):
     before = trainer.model.head.weight.detach().clone()
     assert trainer.train_batch(batch) > 0
     assert not torch.equal(trainer.model.head.weight, before)
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_states_its_cost(name):
+    """The parameters to the digits shown; the time as by 50 to 250 GFLOP/s, and 10 s more."""
+    config, (_, parameters, time) = preset(name), about(name)
+    grid = registry.make(config.task).grid
+    count = HRM(config.model, grid).parameter_cnt
+    assert parameters == (f"{count / 1e6:.1f} M" if count >= 1e5 else f"{count / 1e3:.0f} k")
+    number, unit = time.split()
+    seconds = float(number) * {"s": 1, "min": 60, "h": 3600}[unit]
+    if name == "finetune":  # of a user's own boards
+        config = config.derive(task__board_size=15, task__train_count=720, task__val_count=80)
+        grid = registry.make(config.task).grid
+    segments = LONG * config.model.infer_segment_cnt * config.task.val_count
+    validation = config.train.epoch_cnt * segments * sum(forward_flops(config.model, grid).values())
+    flops = run_flops(config) + validation
+    assert flops / 250e9 < seconds < flops / 50e9 + 10
+
+
+def test_without_a_preset_they_are_listed_with_their_costs():
+    result = called("train")
+    assert result.code == 2 and "which preset or task?" in result.err
+    for name in preset_names():
+        assert re.search(rf"  {name} +{about(name).parameters} +{about(name).time}  ", result.err)
+    assert max(map(len, result.err.splitlines())) <= 80
 
 
 def test_the_default_model_is_bundled():

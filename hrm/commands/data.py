@@ -8,9 +8,8 @@ import click
 from hrm.commands.options import (
     TAKES_TASK_KEYS,
     Shapes,
-    of_size,
+    as_asked,
     task_keys_argument,
-    with_task_keys,
 )
 from hrm.errors import WorkFailed
 
@@ -126,8 +125,7 @@ def _task(words: tuple[str, ...], size: "Shape | None") -> "Task":
 
     name = words[0] if words and "=" not in words[0] and not words[0].startswith("--") else None
     task = registry.make(registry.read_settings({"name": name or registry.DEFAULT}))
-    task = with_task_keys(task, words[1:] if name else words)
-    return of_size(task, size) if size else task
+    return as_asked(task, size, words[1:] if name else words)
 
 
 def _check_task(name: str) -> None:

@@ -9,17 +9,18 @@ import click
 from hrm.commands.options import (
     TAKES_TASK_KEYS,
     Shapes,
+    as_asked,
     boards_option,
     device_option,
     find_task,
+    load_to_use,
     model_option,
-    of_size,
     refuse_with_boards,
     require_ending,
+    say_which,
     size_name,
     task_keys_argument,
     task_option,
-    with_task_keys,
 )
 
 if TYPE_CHECKING:
@@ -97,7 +98,6 @@ def evaluate(
 
     Any key of the task is an option here, such as --wall-prob 0.2.
     """
-    from hrm.inference.models import load_model
     from hrm.rendering.plots import require_matplotlib
 
     if curve and (segments or plot):
@@ -109,11 +109,13 @@ def evaluate(
     require_ending("--curve", curve, ".png", ".pdf", ".svg")
     if plot or curve:
         require_matplotlib()
-    network = load_model(model, device)
-    task = with_task_keys(find_task(model, network, task_name), task_words)
-    sets = _sets(task, boards, shapes or [task.shape], count)
+    network = load_to_use(model, device)
+    own = find_task(model, network, task_name)
+    tasks = [as_asked(own, shape, task_words) for shape in shapes or [None]]
+    task, sets = tasks[0], _sets(tasks, boards, count)
     for shape in sets:
         network.require_shape(shape)
+    say_which(model, network, quiet=as_json)
     title = f"{Path(model).name}, {_described(sets)}"
     if curve:
         _print_ways(network, task, sets, as_json, curve, title)
@@ -126,17 +128,16 @@ def evaluate(
     if as_json:
         click.echo(json.dumps(_as_json(sets, rows)))
     else:
-        click.echo(f"Model: {model}")
         _print_table(sets, rows)
 
 
-def _sets(task: "Task", file: str | None, shapes: "list[Shape]", count: int) -> Sets:
+def _sets(tasks: "list[Task]", file: str | None, count: int) -> Sets:
     """The puzzles to measure on, by shape."""
     from hrm.data.source import group_by_shape, held_out
 
     if file is None:
-        return {shape: held_out(of_size(task, shape), count) for shape in shapes}
-    return group_by_shape(task, task.read(file), file)
+        return {task.shape: held_out(task, count) for task in tasks}
+    return group_by_shape(tasks[0], tasks[0].read(file), file)
 
 
 def _scores(network: "HRM", task: "Task", sets: Sets, segments: list[int], quiet: bool) -> Found:
@@ -221,7 +222,7 @@ def _print_ways(
         )
         advance = lambda: progress.advance(bar)  # noqa: E731
         outcomes = compare(network, task, examples, list(names), advance)
-    save_tradeoff(curve, outcomes, title)
+    save_tradeoff(curve, outcomes, len(examples), title)
     if as_json:
         ways_json = [asdict(outcome) for outcome in outcomes]
         click.echo(json.dumps({"boards": len(examples), "ways": ways_json}))
@@ -231,7 +232,7 @@ def _print_ways(
 
 
 def _ways_table(outcomes: list["Outcome"], boards: int) -> tuple[list[str], list[list[str]]]:
-    from hrm.inference.evaluation import wilson
+    from hrm.intervals import wilson
 
     lines = []
     for o in outcomes:

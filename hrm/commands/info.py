@@ -25,13 +25,15 @@ def info(name: str | None) -> None:
 
 def _print_installation() -> None:
     from hrm import machine
-    from hrm.config.presets import preset_names, purpose
+    from hrm.config.presets import about, preset_names
     from hrm.models import hub
     from hrm.runs.versions import versions
     from hrm.tasks import registry
 
     rows = {**versions(), "device": machine.pick_device().type, **_kernels()}
-    rows |= {f"preset {name}": purpose(name) for name in preset_names()}
+    for name in preset_names():
+        purpose, parameters, time = about(name)
+        rows[f"preset {name}"] = f"{purpose} ({parameters} parameters, {time} on two cores)"
     rows |= {
         f"task {name}": registry.make(registry.read_settings({"name": name})).title
         for name in registry.BUILT_IN

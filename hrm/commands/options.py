@@ -8,6 +8,7 @@ import click
 from click.core import ParameterSource
 
 if TYPE_CHECKING:
+    from hrm.models.hrm import HRM
     from hrm.tasks.grid import Shape
     from hrm.tasks.task import Task
 
@@ -117,6 +118,18 @@ def size_name(shape: "Shape") -> str:
     return str(rows) if rows == columns else f"{rows}x{columns}"
 
 
+def as_asked(task: "Task", shape: "Shape | None", words: tuple[str, ...]) -> "Task":
+    """The task with the size and the keys that were asked for.
+
+    The size comes first, because a key may be right for some sizes only: perfect mazes have odd
+    sides.
+
+    Raises:
+        ValueError: naming the option.
+    """
+    return with_task_keys(of_size(task, shape) if shape else task, words)
+
+
 def with_task_keys(task: "Task", words: tuple[str, ...]) -> "Task":
     """The task with some of its keys changed, by ``--wall-prob 0.2`` or ``task.wall_prob=0.2``.
 
@@ -178,6 +191,33 @@ def _no_such_option(name: str, keys: list[str]) -> str:
     options = [o for parameter in context.command.params for o in parameter.opts if o[:2] == "--"]
     known = [*options, *(f"--{key.replace('_', '-')}" for key in keys)]
     return f"no such option; {perhaps(name, known, 'there are ' + ', '.join(known))}"
+
+
+def load_to_use(name: str, device: str) -> "HRM":
+    """The model that a command was given. Until the command ends, it uses the cores that are free.
+
+    Args:
+        name: as with --model.
+        device: as with --device.
+
+    Raises:
+        ValueError: if there is no such model or device.
+    """
+    from hrm import machine
+    from hrm.inference.models import load_model
+
+    network = load_model(name, device)
+    click.get_current_context().with_resource(machine.threads(machine.default_threads()))
+    return network
+
+
+def say_which(name: str, network: "HRM", quiet: bool) -> None:
+    """Print which model answers, and on what; to standard error if `quiet`."""
+    import torch
+
+    place, count = network.head.weight.device.type, torch.get_num_threads()
+    words = f"{count} thread{'s' * (count > 1)}" if place == "cpu" else place
+    click.echo(f"Model: {name} ({words})", err=quiet)
 
 
 def find_task(model_name: str, network: Any, given: str | None) -> "Task":

@@ -11,16 +11,17 @@ import click
 from hrm.commands.options import (
     TAKES_TASK_KEYS,
     Shapes,
+    as_asked,
     boards_option,
     device_option,
     find_task,
+    load_to_use,
     model_option,
-    of_size,
     refuse_with_boards,
     require_ending,
+    say_which,
     task_keys_argument,
     task_option,
-    with_task_keys,
 )
 
 if TYPE_CHECKING:
@@ -114,7 +115,6 @@ def solve(
     With --until solved, further attempts are made until one is right. Otherwise all attempts are
     made, and the most frequent answer is taken.
     """
-    from hrm.inference.models import load_model
     from hrm.inference.solving import solve_all
     from hrm.inference.thinking import Thinking
     from hrm.tasks.grid import Puzzle
@@ -124,18 +124,17 @@ def solve(
     require_ending("--html", html, ".html")
     if watch and as_json:
         raise ValueError("--watch: is for a person, --json for a program; leave one out")
-    network = load_model(model, device)
-    task = with_task_keys(find_task(model, network, task_name), task_words)
+    network = load_to_use(model, device)
+    task = as_asked(find_task(model, network, task_name), size, task_words)
     if gif or html:
         from hrm.rendering.animation import require_few_frames
 
         longest = Thinking.of(network.config.infer_segment_cnt, **how).max_segments
         require_few_frames(1 + longest * network.config.frames_per_segment)
-    click.echo(f"Model: {model}", err=as_json)
-    if boards is not None:
-        puzzles = task.read(boards)
-    else:
-        puzzles = [Puzzle(_random_puzzle(of_size(task, size or task.shape), seed, quiet=as_json))]
+    puzzles = [] if boards is None else task.read(boards)
+    say_which(model, network, quiet=as_json)
+    if boards is None:
+        puzzles = [Puzzle(_random_puzzle(task, seed, quiet=as_json))]
     watched = bool(gif or html or watch)
     solutions = solve_all(puzzles, network, task=task, watch=watched, **how)
     for number, solution in enumerate(solutions, start=1):

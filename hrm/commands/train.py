@@ -156,11 +156,15 @@ def _task_of_model(model: str, task: dict[str, Any], base: "RunConfig") -> str:
 
 
 def _choices() -> str:
-    """A list of the presets, with their purposes, and of the tasks."""
-    from hrm.config.presets import preset_names, purpose
+    """A list of the presets, with their costs and purposes, and of the tasks; in 80 columns."""
+    from hrm.config.presets import about, preset_names
     from hrm.tasks import registry
 
-    lines = ["Presets:", *(f"  {name:<23} {purpose(name)}" for name in preset_names())]
+    lines = ["Presets, with the parameters of the network and the time on two CPU cores:"]
+    for name in preset_names():
+        purpose, parameters, time = about(name)
+        left = f"  {name:<20}{parameters:>5}{time:>8}  "
+        lines += click.wrap_text(purpose, 80, left, " " * len(left)).splitlines()
     tasks = ", ".join(registry.BUILT_IN)
     return "\n".join([*lines, "", f"Tasks: {tasks}, or your own as FILE.py:Class"])
 

@@ -1,7 +1,7 @@
 """Presets, whole configs by name, one YAML file each in `hrm/presets`; what a task starts from."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hrm.config.explain import perhaps
 from hrm.config.load import MAX_CONFIG_BYTES, validate
@@ -26,9 +26,20 @@ def preset_names() -> list[str]:
     return sorted(file.stem for file in FOLDER.glob("*.yaml"))
 
 
-def purpose(name: str) -> str:
-    """What a preset is for, in a line."""
-    return str(_read(name)["purpose"])
+class About(NamedTuple):
+    """What the file of a preset says besides its settings."""
+
+    purpose: str
+    """What it is for, in a line."""
+    parameters: str
+    """Of the network, such as "0.2 M"."""
+    time: str
+    """That a run takes on two CPU cores with nothing else to do, about, such as "50 min"."""
+
+
+def about(name: str) -> About:
+    """What a preset is for, and what it costs. The times are those of docs/performance.md."""
+    return About(*(str(_read(name)[key]) for key in About._fields))
 
 
 def preset(name: str) -> RunConfig:
@@ -74,8 +85,7 @@ def _settings(name: str) -> dict[str, Any]:
     content = _read(name)
     extended = content.pop("extends", None)
     below = _settings(extended) if extended else RunConfig().model_dump()
-    del content["purpose"]
-    return lay_over(below, content)
+    return lay_over(below, {k: v for k, v in content.items() if k not in About._fields})
 
 
 def _read(name: str) -> dict[str, Any]:

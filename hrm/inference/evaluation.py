@@ -1,6 +1,5 @@
 """Metrics at every segment count asked for, from one pass over the puzzles."""
 
-import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
 
@@ -204,12 +203,3 @@ def _share(right: NDArray[np.bool_], of: NDArray[np.bool_]) -> NDArray[np.float6
         return right.mean(axis=1)
     counts = of.sum(axis=1)
     return np.where(counts > 0, (right & of).sum(axis=1) / np.maximum(counts, 1), 1.0)
-
-
-def wilson(share: float, count: int) -> tuple[float, float]:
-    """The 95 % interval of a share of `count` independent trials (Wilson 1927)."""
-    z = 1.959964
-    centre = share + z * z / (2 * count)
-    spread = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    scale = 1 + z * z / count
-    return (centre - spread) / scale, (centre + spread) / scale

@@ -24,6 +24,7 @@ from hrm.files import markdown_table, read_text, write_atomic
 from hrm.models import tensors
 from hrm.tasks import registry
 from hrm.tasks.grid import NINE, Grid, Structure, shape_words
+from hrm.tasks.settings import LARGEST_SIDE
 
 DEFAULT_MODEL = "boardpath-10x10"
 """The bundled model that is used where none is named."""
@@ -32,8 +33,8 @@ CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 FORMAT_VERSION = 2
 
 _NUMBERS = {
-    "height": 65_536,
-    "width": 65_536,
+    "height": LARGEST_SIDE,
+    "width": LARGEST_SIDE,
     "input_codes": 65_536,
     "answer_codes": 65_536,
     "puzzle_identifiers": 2**24,

@@ -98,10 +98,12 @@ class RotaryEmbedding(nn.Module):
 
 def _rotary_table(shape: Shape, head_width: int, two_dimensional: bool) -> tuple[Tensor, Tensor]:
     rows, columns = shape
-    index = torch.arange(rows * columns)
+    # Named, because a model that is read from a file is made where there are no values; see
+    # `Pretrained`.
+    index = torch.arange(rows * columns, device="cpu")
     axes = [index // columns, index % columns] if two_dimensional else [index]
     pairs = head_width // 2 // len(axes)
-    frequencies = ROPE_BASE ** (-torch.arange(pairs, dtype=torch.float64) / pairs)
+    frequencies = ROPE_BASE ** (-torch.arange(pairs, dtype=torch.float64, device="cpu") / pairs)
     angles = torch.cat([axis[:, None] * frequencies for axis in axes], dim=1)
     return angles.cos().float(), angles.sin().float()
 

@@ -33,13 +33,14 @@ class Pretrained(ModelHubMixin):
         """
         folder = hub.find_model(name_or_folder, **download)
         described = hub.read_config(folder)
-        # The weights that are drawn here are replaced: nobody's random numbers may depend on them.
-        with torch.random.fork_rng(devices=()):
-            with torch.device("meta"):  # shapes alone: a config may promise more than the file has
-                shapes = _weights(cls(*described))
-            found = hub.read_weights(folder, {name: tuple(t.shape) for name, t in shapes.items()})
+        # On this device no weights are drawn, which would move the random numbers of a training in
+        # another thread, and no memory is taken: a config may promise more than the file has.
+        with torch.device("meta"):
             model: Any = cls(*described)
-        model.load_state_dict(found)
+        made = _weights(model)
+        found = hub.read_weights(folder, {name: tuple(t.shape) for name, t in made.items()})
+        found = {name: tensor.to(made[name].dtype) for name, tensor in found.items()}
+        model.load_state_dict(found, assign=True)
         return model.eval()
 
     def save_pretrained(

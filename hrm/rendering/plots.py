@@ -1,4 +1,7 @@
-"""Curves as PNG, by matplotlib: what thinking buys, and accuracy against size and difficulty."""
+"""Curves as PNG, by matplotlib: what thinking buys, and accuracy against size and difficulty.
+
+Thin upright lines are 95 % intervals over puzzles.
+"""
 
 from collections.abc import Sequence
 from io import BytesIO
@@ -9,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrm.files import write_atomic
+from hrm.intervals import wilson
 from hrm.rendering.screenless import import_matplotlib
 from hrm.tasks.grid import Shape, shape_words
 
@@ -50,12 +54,13 @@ def require_matplotlib() -> None:
         ) from None
 
 
-def save_tradeoff(path: Path, outcomes: Sequence[Outcome], title: str) -> None:
+def save_tradeoff(path: Path, outcomes: Sequence[Outcome], count: int, title: str) -> None:
     """Solved and board acc against the segments allowed and against the operations spent.
 
     Args:
         path: of the picture, PNG unless its ending says PDF or SVG.
         outcomes: of `curve.compare`.
+        count: of the puzzles that they are about.
         title: such as the model and the boards.
 
     Raises:
@@ -75,13 +80,14 @@ def save_tradeoff(path: Path, outcomes: Sequence[Outcome], title: str) -> None:
                 _line(
                     panel, i,
                     [getattr(o, cost) / unit for o in own], [getattr(o, share) for o in own],
-                    label if row == column == 0 else None,
+                    [count] * len(own), label if row == column == 0 else None,
                 )  # fmt: skip
             panel.set_xscale("log", base=2)
             panel.xaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
             panel.set_xlabel(words)
             panel.set_ylabel(name)
-    figure.legend(loc="outside lower center", ncols=1, frameon=False)
+    words = "upright lines: 95 % intervals over puzzles"
+    figure.legend(loc="outside lower center", ncols=1, frameon=False, title=words)
     _save(figure, path)
 
 
@@ -111,12 +117,13 @@ def save_sizes(
     sides = [rows for rows, _ in shapes]
     for i, count in enumerate(counts):
         shares = [float(solved[shape][count].mean()) for shape in shapes]
-        _line(panels[0], i, sides, shares, f"{count} segments")
+        numbers = [len(solved[shape][count]) for shape in shapes]
+        _line(panels[0], i, sides, shares, numbers, f"{count} segment{'s' * (count > 1)}")
     panels[0].set_xlabel("rows of the grid")
     panels[0].set_xticks(sides)
     for i, shape in enumerate(difficulties):
-        middles, shares = by_difficulty(solved[shape][counts[-1]], difficulties[shape])
-        _line(panels[1], i, middles, shares, shape_words(shape))
+        bins = by_difficulty(solved[shape][counts[-1]], difficulties[shape])
+        _line(panels[1], i, *bins, shape_words(shape))
     for panel in panels[1:]:
         panel.set_xlabel(f"{difficulty_words} ({counts[-1]} segments)")
     for panel in panels:
@@ -128,18 +135,20 @@ def save_sizes(
 
 def by_difficulty(
     solved: NDArray[np.bool_], difficulty: NDArray[np.int64], width: int = 8
-) -> tuple[list[float], list[float]]:
-    """Bins of difficulties, `width` of them each: their middles, and the share of solved puzzles.
+) -> tuple[list[float], list[float], list[int]]:
+    """Bins of difficulties, `width` of them each: their middles, the share of solved puzzles, and
+    the number of puzzles.
 
     Bins of fewer than `FEWEST` puzzles are left out.
     """
-    middles, shares = [], []
+    middles, shares, counts = [], [], []
     for bin in range(int(difficulty.max()) // width + 1):
         inside = (difficulty - 1) // width == bin
         if inside.sum() >= FEWEST:
             middles.append(bin * width + (width + 1) / 2)
             shares.append(float(solved[inside].mean()))
-    return middles, shares
+            counts.append(int(inside.sum()))
+    return middles, shares, counts
 
 
 def _figure(rows: int, columns: int, size: tuple[float, float], title: str) -> tuple[Any, Any]:
@@ -156,11 +165,22 @@ def _figure(rows: int, columns: int, size: tuple[float, float], title: str) -> t
     return figure, panels
 
 
-def _line(panel: Any, number: int, x: Sequence[float], y: Sequence[float], label: str | None):
+def _line(
+    panel: Any,
+    number: int,
+    x: Sequence[float],
+    shares: Sequence[float],
+    counts: Sequence[int],
+    label: str | None,
+) -> None:
+    """Shares, each of so many puzzles."""
     style = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
     # Later ones are smaller, so that those beneath them show.
     size = max(4.5, 11 - number)
-    panel.plot(x, y, label=label, markersize=size, linewidth=1.6, alpha=0.85, **style)
+    intervals = [wilson(share, count) for share, count in zip(shares, counts, strict=True)]
+    if intervals:
+        panel.vlines(x, *zip(*intervals, strict=True), color=style["color"], lw=1.2, alpha=0.6)
+    panel.plot(x, shares, label=label, markersize=size, linewidth=1.6, alpha=0.85, **style)
 
 
 def _save(figure: Any, path: Path) -> None:

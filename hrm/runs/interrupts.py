@@ -1,13 +1,23 @@
-"""Ctrl-C and SIGTERM are noted, so that the work can stop between two steps and save first."""
+"""Ctrl-C, SIGTERM and SIGHUP are noted, so that the work can stop between two steps and save first.
+
+SIGHUP comes when the terminal is closed or the connection to it is lost.
+"""
 
 import signal
 from types import FrameType
 
+_HANG_UP = getattr(signal, "SIGHUP", None)
+"""None where there is no such signal (Windows)."""
+
 
 class Interrupts:
-    """While entered, the first signal of a kind is only noted; the second ends the process."""
+    """While entered, signals are only noted; a second Ctrl-C ends the process.
 
-    signals = (signal.SIGINT, signal.SIGTERM)
+    The other signals may come several times: a closed terminal sends two, one by its shell, and a
+    scheduler may send one to a study and to its runs, which the study stops too.
+    """
+
+    signals = (signal.SIGINT, signal.SIGTERM) + ((_HANG_UP,) if _HANG_UP else ())
 
     def __init__(self) -> None:
         self.received: int | None = None
@@ -21,7 +31,9 @@ class Interrupts:
         return self.received is not None
 
     def __enter__(self) -> "Interrupts":
-        self._before = {number: signal.signal(number, self._note) for number in self.signals}
+        # Under nohup, SIGHUP is ignored, and stays so.
+        noted = [n for n in self.signals if n != _HANG_UP or signal.getsignal(n) != signal.SIG_IGN]
+        self._before = {number: signal.signal(number, self._note) for number in noted}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -29,5 +41,6 @@ class Interrupts:
             signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        self.received = number
-        signal.signal(number, self._before[signal.Signals(number)])
+        self.received = self.received or number
+        if number == signal.SIGINT:
+            signal.signal(number, self._before[signal.SIGINT])

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from hrm.rendering.screenless import import_matplotlib
+from hrm.study import labels
 from hrm.study.definition import Row, Study
 from hrm.study.findings import Finding, Finished
 from hrm.study.schema import MEASURES
@@ -14,6 +15,7 @@ from hrm.study.statistics import Interval
 import_matplotlib()
 from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator  # noqa: E402
 
 BLUE, RED, GREEN, PINK, ORANGE, SKY = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9",
@@ -73,19 +75,17 @@ def operations(study: Study, finished: Finished, findings: list[Finding]) -> Fig
     for panel, measure in zip(panels, ("board_acc", "solved"), strict=True):
         points = []
         for row in _rows(study, finished):
-            cost, found = _operations(finished, row), finished.figure(row.name, measure)
+            cost, found = _operations(finished, row) / 1e12, finished.figure(row.name, measure)
             colour = colours.get(row.values.get(first, ""), _GREY)
             marker = markers.get(row.values.get(second, ""), "o")
             if not math.isnan(found.low):
                 span = [found.low, found.high]
                 panel.plot([cost, cost], span, color=colour, linewidth=0.8, alpha=0.6)
-            panel.plot(cost, found.mean, marker, color=colour, markersize=6.5,
+            panel.plot(cost, found.mean, marker, color=colour, markersize=6.5, zorder=5,
                        fillstyle="none" if row.control else "full")  # fmt: skip
             points.append((row.name, cost, found.mean))
-        panel.set_xscale("log")
-        panel.margins(x=0.22)
+        _operations_axis(panel, [cost for _, cost, _ in points])
         panel.set_ylim(0, 1)
-        panel.set_xlabel("operations of the training (FLOP)")
         panel.set_ylabel(f"{MEASURES[measure]}, best epoch")
         _dress(panel)
         _label_points(figure, panel, points)
@@ -107,13 +107,13 @@ def differences(study: Study, finished: Finished, findings: list[Finding]) -> Fi
     panel = figure.subplots()
     panel.axvspan(-study.margin, study.margin, color="#eeeeee", zorder=0)
     panel.axvline(0, color=_GREY, linewidth=0.8)
-    place, ticks, labels = 0.0, [], []
+    place, ticks, names = 0.0, [], []
     for finding, pooled in shown:
         hypothesis, colour = finding.hypothesis, _VERDICTS[finding.verdict]
         hollow = hypothesis.exploratory
         _interval(panel, place, pooled, colour, bold=True, hollow=hollow)
         ticks.append(place)
-        labels.append(f"{hypothesis.name} ({MEASURES[hypothesis.measure]})")
+        names.append(f"{hypothesis.name} ({MEASURES[hypothesis.measure]})")
         verdict = f"{finding.verdict}{' (exploratory)' if hollow else ''}"
         panel.annotate(verdict, (1.01, place), xycoords=("axes fraction", "data"),
                        color=colour, fontsize=8, va="center")  # fmt: skip
@@ -121,12 +121,12 @@ def differences(study: Study, finished: Finished, findings: list[Finding]) -> Fi
             place += 1
             _interval(panel, place, interval, colour, bold=False)
             ticks.append(place)
-            labels.append(f"{a} − {b}")
+            names.append(f"{a} − {b}")
         place += 1.6
-    panel.set_yticks(ticks, labels, fontsize=7.5)
-    names = {f"{f.hypothesis.name} ({MEASURES[f.hypothesis.measure]})" for f, _ in shown}
+    panel.set_yticks(ticks, names, fontsize=7.5)
+    bold = {f"{f.hypothesis.name} ({MEASURES[f.hypothesis.measure]})" for f, _ in shown}
     for label in panel.get_yticklabels():
-        label.set_fontweight("bold" if label.get_text() in names else "normal")
+        label.set_fontweight("bold" if label.get_text() in bold else "normal")
     panel.set_ylim(place - 0.6, -1)
     panel.set_xlabel(f"a − b, mean and 95 % interval over seeds; shaded: ±{study.margin:g}")
     _dress(panel)
@@ -190,25 +190,34 @@ def _interval(
 
 
 def _label_points(figure: Figure, panel: Axes, points: list[tuple[str, float, float]]) -> None:
-    """Names beside points, moved apart where they would cover one another."""
+    """Names beside points; see `labels`."""
     figure.draw_without_rendering()  # settles where data is on the page
-    placed: list[tuple[float, float, float]] = []
-    for name, x, y in sorted(points, key=lambda point: point[2]):
-        left, bottom = panel.transData.transform((x, y)) * 72 / figure.dpi
-        left, right = left + 6, left + 6 + 4.2 * len(name)
-        text = bottom - 3
-        while any(left < end and right > start and abs(text - at) < 8 for start, end, at in placed):
-            text += 1
-        placed.append((left, right, text))
-        line = {"arrowstyle": "-", "color": "#bbbbbb", "linewidth": 0.5, "relpos": (0, 0.5)}
+    on_page = [panel.transData.transform((x, y)) * 72 / figure.dpi for _, x, y in points]
+    named = [labels.Point(name, *at) for (name, _, _), at in zip(points, on_page, strict=True)]
+    for point, (name, x, y), height in zip(named, points, labels.heights(named), strict=True):
+        line = {"arrowstyle": "-", "color": "#999999", "linewidth": 0.5, "relpos": (0, 0.5)}
         panel.annotate(
             name,
             (x, y),
-            xytext=(6, text - bottom),
+            xytext=(labels.GAP, height - point.y),
             textcoords="offset points",
-            fontsize=7,
-            arrowprops=line if text - bottom > 8 else None,
+            va="center",
+            fontsize=labels.SIZE,
+            arrowprops=line if abs(height - point.y) > labels.GAP else None,
+            bbox={"boxstyle": "square,pad=0.05", "color": "white", "alpha": 0.75, "linewidth": 0},
         )
+
+
+def _operations_axis(panel: Axes, costs: list[float]) -> None:
+    """Logarithmic, with round numbers, and room for the names beside the points."""
+    low, high = math.log10(min(costs)), math.log10(max(costs))
+    width = max(high - low, 0.3)
+    panel.set_xscale("log")
+    panel.set_xlim(10 ** (low - 0.1 * width), 10 ** (high + 0.45 * width))
+    panel.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda cost, _: f"{cost:g}"))
+    panel.xaxis.set_minor_locator(NullLocator())
+    panel.set_xlabel("operations of the training (TFLOP)")
 
 
 def _grid(count: int, columns: int, height: float) -> tuple[Figure, list[Axes]]:

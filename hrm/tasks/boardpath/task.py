@@ -1,6 +1,7 @@
 """Shortest paths on square boards with walls, from START to END."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Annotated, ClassVar, Self
 
 import numpy as np
@@ -13,6 +14,7 @@ from hrm.tasks.boardpath import boards, text
 from hrm.tasks.boardpath.boards import END, FLOOR, PATH, START, WALL
 from hrm.tasks.boardpath.views import END_TRIES, with_ends_moved
 from hrm.tasks.grid import IGNORE, NINE, Cells, Code, Colour, Puzzle, Structure, Symmetry, Verdict
+from hrm.tasks.maze import picture
 from hrm.tasks.path_drawing import PathDrawing
 from hrm.tasks.settings import TaskSettings
 from hrm.tasks.symmetry import turns_of
@@ -157,6 +159,17 @@ class BoardPath(Task):
             return inputs
         numbers = Numbers(*key).raw(len(inputs) * END_TRIES * 2)
         return with_ends_moved(inputs, numbers, self.config.move_ends)
+
+    def read(self, file: str | Path) -> list[Puzzle]:
+        """The boards of a text file, of standard input for ``-``, of a PNG picture of a maze, or of
+        a folder of such pictures.
+
+        Raises:
+            ValueError: naming the file, the place in it and what to do.
+        """
+        if picture.is_picture(file):
+            return picture.read(self, file, picture.Codes(WALL, FLOOR, START, END))
+        return super().read(file)
 
     def parse(self, content: str, source: str = "boards") -> list[Puzzle]:
         """Rows of ``.`` floor, ``#`` wall, ``S`` start, ``E`` end; see `docs/boards.md`."""

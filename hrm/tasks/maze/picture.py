@@ -1,4 +1,4 @@
-"""A maze as a black-and-white PNG picture.
+"""Mazes as black-and-white PNG pictures: one file, or a folder of them.
 
 Dark squares are walls, light ones floor; every square of the grid has the same whole number of
 pixels, the greatest that fits. One green square is the start, one red square the goal. Without
@@ -8,7 +8,7 @@ colours they are the two openings of the outer wall, the first of them, row by r
 import math
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from PIL import Image
 
 from hrm.files import read_bytes
 from hrm.tasks.grid import IGNORE, Cells, Puzzle
-from hrm.tasks.maze.answers import FLOOR, GOAL, START, WALL
+from hrm.tasks.maze.answers import CODES, FLOOR, GOAL, START, WALL
 from hrm.tasks.maze.drawings import with_ends_at_openings
 
 if TYPE_CHECKING:
@@ -26,34 +26,68 @@ MAX_BYTES = 64 * 2**20
 MAX_SIDE = 8192
 """Of a picture, in pixels: 32 for each cell of the largest maze."""
 
+_ENDING = ".png"
 _DARK, _LIGHT = 96, 160
 _COLOURED = 64
 """How far green or red must stand out from the other two."""
 
 
-def read(task: "Task", path: Path) -> Puzzle:
-    """The maze of a picture.
+class Codes(NamedTuple):
+    """What a task calls the parts of a maze."""
+
+    wall: int
+    floor: int
+    start: int
+    goal: int
+
+
+def is_picture(file: str | Path) -> bool:
+    """Whether a user's file is meant as a picture, or is a folder, which can only hold pictures."""
+    return str(file).lower().endswith(_ENDING) or Path(file).is_dir()
+
+
+def read(task: "Task", file: str | Path, codes: Codes) -> list[Puzzle]:
+    """The maze of a picture, or of each picture in a folder, in the order of their names.
 
     Args:
         task: mazes, of any shape.
-        path: of a PNG file.
+        file: a PNG file, or a folder of them.
+        codes: of the task.
 
     Raises:
         ValueError: naming the file, what is wrong and what to do.
     """
+    path = Path(file)
+    if not path.is_dir():
+        return [_read_one(task, path, codes)]
+    files = [f for f in path.iterdir() if f.name.lower().endswith(_ENDING) and f.name[0] != "."]
+    if not files:
+        raise ValueError(f"{path}: a folder without a PNG picture; name a text file, or pictures")
+    return [_read_one(task, found, codes) for found in sorted(files)]
+
+
+def _read_one(task: "Task", path: Path, codes: Codes) -> Puzzle:
     content = read_bytes(path, MAX_BYTES)
     try:
-        cells = _squares(_codes(_pixels(content)))
-        if not np.isin(cells, (START, GOAL)).any():
-            cells = with_ends_at_openings(cells)
-        if complaint := task.of_shape((cells.shape[0], cells.shape[1])).complaint(cells):
-            raise ValueError(
-                f"{complaint}; colour one square green (start) and one red (goal), or leave two"
-                " openings in the outer wall"
-            )
+        maze = _squares(_kinds(_pixels(content)))
+        if not np.isin(maze, (START, GOAL)).any():
+            maze = with_ends_at_openings(maze)
+        task.of_shape((maze.shape[0], maze.shape[1]))
+        _require_ends(maze)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    return Puzzle(cells)
+    table = np.zeros(len(CODES), dtype=np.uint8)
+    table[[WALL, FLOOR, START, GOAL]] = codes
+    return Puzzle(table[maze])
+
+
+def _require_ends(maze: Cells) -> None:
+    for code, word in ((START, "start"), (GOAL, "goal")):
+        if (found := int((maze == code).sum())) != 1:
+            raise ValueError(
+                f"{found or 'no'} squares for the {word}; colour one square green (start) and one"
+                " red (goal), or leave two openings in the outer wall"
+            )
 
 
 def _pixels(content: bytes) -> NDArray[np.int16]:
@@ -74,8 +108,8 @@ def _pixels(content: bytes) -> NDArray[np.int16]:
     return np.asarray(opaque)[..., :3].astype(np.int16)
 
 
-def _codes(pixels: NDArray[np.int16]) -> Cells:
-    """The code of every pixel."""
+def _kinds(pixels: NDArray[np.int16]) -> Cells:
+    """What every pixel is, as a code of a maze."""
     red, green, blue = np.moveaxis(pixels, -1, 0)
     light = pixels.mean(axis=-1)
     codes = np.full(light.shape, IGNORE, dtype=np.uint8)

@@ -121,13 +121,14 @@ class Maze(Task):
         return steps(inputs)
 
     def read(self, file: str | Path) -> list[Puzzle]:
-        """The mazes of a text file, or of standard input for ``-``, or the one of a PNG picture.
+        """The mazes of a text file, of standard input for ``-``, of a PNG picture, or of a folder
+        of such pictures.
 
         Raises:
             ValueError: naming the file, the place in it and what to do.
         """
-        if str(file).lower().endswith(".png"):
-            return [picture.read(self, Path(file))]
+        if picture.is_picture(file):
+            return picture.read(self, file, picture.Codes(WALL, FLOOR, START, GOAL))
         return super().read(file)
 
     def parse(self, content: str, source: str = "puzzles") -> list[Puzzle]:

@@ -2,8 +2,8 @@
 
     python benchmarks/page.py [--segments N]
 
-Prints, for each bundled model and for a network of the preset `puzzle` on 9×9 Sudoku, the fastest
-and the median of N segments after 5 others, and what the fastest is in GFLOP/s. The network runs as
+Prints, for each bundled model and for networks of two presets on 9×9 Sudoku, the fastest and the
+median of N segments after 5 others, and what the fastest is in GFLOP/s. The network runs as
 it does on the page, with the answer read out after each update. Needs Debian's package chromium.
 """
 
@@ -26,6 +26,8 @@ from hrm.page.site import page_files, shown_models
 from hrm.tasks import registry
 
 WARM_UP = 5
+SUDOKU = ("puzzle", "record-sudoku")
+"""Presets whose networks are measured on 9×9 Sudoku."""
 
 MEASURE = """async ([folder, segments]) => {
   const [{ readConfig }, { Network }, { readTensors }] = await Promise.all(
@@ -60,9 +62,10 @@ def main() -> None:
     from playwright.sync_api import sync_playwright
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        sudoku = Path(folder) / "sudoku-9x9"
-        sudoku_network().save_pretrained(sudoku)
-        names = [*bundled_models(), str(sudoku)]
+        names = bundled_models()
+        for name in SUDOKU:
+            names.append(str(Path(folder) / name))
+            sudoku_network(name).save_pretrained(names[-1])
         page = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"]).new_page()
         with PageServer(page_files(shown_models(names)), 0) as server:
             threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -73,11 +76,11 @@ def main() -> None:
             server.shutdown()
 
 
-def sudoku_network() -> HRM:
-    """As `hrm train sudoku` makes it; its weights are random."""
+def sudoku_network(name: str) -> HRM:
+    """Of a preset; its weights are random."""
     task = registry.make(registry.read_settings({"name": "sudoku"}))
     torch.manual_seed(0)
-    return HRM(preset("puzzle").model, task.grid, registry.describe(task.config))
+    return HRM(preset(name).model, task.grid, registry.describe(task.config))
 
 
 def report(name: str, model: HRM, milliseconds: list[float]) -> None:

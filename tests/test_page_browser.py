@@ -45,6 +45,17 @@ def test_a_first_visit_shows_a_random_board_that_is_thought_about(visitor: Visit
     assert "Update 24 of 24" in visitor.page.locator("#news").inner_text()
 
 
+def test_everything_that_can_be_used_has_a_name(visitor: Visit):
+    visitor.open()
+    nameless = visitor.page.eval_on_selector_all(
+        "button, select, input, textarea, [role]",
+        "(all) => all.filter((e) => e.checkVisibility() && !(e.ariaLabel || e.labels?.length"
+        " || e.getAttribute('aria-labelledby') || e.textContent.trim()"
+        " || ['row', 'status'].includes(e.role))).map((e) => e.outerHTML)",
+    )
+    assert nameless == []
+
+
 def test_walls_are_drawn_and_ends_dragged_with_the_mouse(visitor: Visit):
     visitor.open(link_of("S....\n.....\n.....\n.....\n....E"))
     mouse = visitor.page.mouse

@@ -35,15 +35,17 @@ def take(update: int) -> Image.Image:
     with PageServer(page_files(shown_models([])), 0) as server, sync_playwright() as playwright:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1180, "height": 1020}, reduced_motion="reduce")
+        page = browser.new_page(viewport={"width": 1180, "height": 940}, reduced_motion="reduce")
         page.goto(f"{server.address}#{fragment()}")
         page.locator(".chip[data-verdict=exact]").wait_for()
         page.locator("#moment").fill(str(update))
         page.evaluate("document.activeElement.blur()")
-        content = page.screenshot()
+        bottom = page.evaluate("document.querySelector('.stage').getBoundingClientRect().bottom")
+        content = page.screenshot(full_page=True)
         browser.close()
         server.shutdown()
-    return Image.open(BytesIO(content)).convert("RGB")
+    picture = Image.open(BytesIO(content)).convert("RGB")
+    return picture.crop((0, 0, picture.width, round(bottom) + 10))
 
 
 def fragment() -> str:

@@ -2,6 +2,7 @@
 
 import { tiedToSizeBy } from "./network/config.js";
 import { puzzleOf } from "./puzzles/registry.js";
+import { requireSides } from "./puzzles/text.js";
 
 export class Models {
   #known = new Map(); // by name: what the config says; null until the files are read
@@ -54,7 +55,9 @@ export class Models {
 
   async #read(name, config, weights) {
     const { grid, task, model } = await this.thinker.load(name, config, weights);
-    puzzleOf(task.name, [grid.height, grid.width]); // refused, if the page does not know it
+    const shape = [grid.height, grid.width];
+    requireSides(shape);
+    puzzleOf(task.name, shape); // refused, if the page does not know it
     this.#known.set(name, { name, grid, task, config: model });
   }
 }

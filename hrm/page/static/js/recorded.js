@@ -23,9 +23,8 @@ export class Recorded {
     document.getElementById("panes").append(this.pane.element);
     this.pane.setPuzzle(puzzle, planned);
     for (const frame of frames) this.pane.add(readFrame(frame));
-    const list = document.getElementById("legend");
     document.getElementById("view-words").textContent = VIEW_WORDS.answer;
-    if (task.drawing !== "tiles") showLegend(list, task, "answer");
+    this.#legend(task);
     const thoughts = {
       count: () => this.pane.frames.length,
       isThinking: () => false,
@@ -34,6 +33,12 @@ export class Recorded {
     const controls = new PlayerControls(thoughts, [this.pane], (at) => this.#show(at));
     this.#belief.addEventListener("change", () => controls.player.pause());
     controls.begin(planned);
+  }
+
+  #legend(task) {
+    const show = () => showLegend(document.getElementById("legend"), task, "answer");
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
+    show();
   }
 
   #show(at) {

@@ -31,7 +31,9 @@ const DEFAULTS = {
   infer_segment_cnt: 2,
 };
 
-const COUNTS = ["d_model", "head_cnt", "H_block_cnt", "H_cycle_cnt", "L_cycle_cnt"];
+const COUNTS = [
+  "d_model", "head_cnt", "H_block_cnt", "H_cycle_cnt", "L_cycle_cnt", "infer_segment_cnt",
+];
 
 /**
  * What a config says.

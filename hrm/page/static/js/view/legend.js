@@ -1,10 +1,12 @@
 // What the shapes and colours of the picture mean.
 
-import { blend, readPalette } from "./palette.js";
+import { blend, inkOn, readPalette } from "./palette.js";
 import { drawMarker } from "./path_board.js";
 import { Pen } from "./pen.js";
+import { drawAnswer, isVisible } from "./tile_board.js";
 
 const SIDE = 20;
+const MOST_CODES = 4; // of a puzzle that the page does not know
 
 /** Fill the legend of a task, for one of the views. */
 export function showLegend(list, task, view) {
@@ -32,6 +34,7 @@ function symbolsOf(task, palette) {
     (pen) => pen.cross(0.5, 0.5, 0.5, palette.wrong, palette.paper),
   ];
   if (task.drawing === "path") return [...ends(task, palette), ...marks(palette), cross];
+  if (task.drawing === "tiles") return [...tiles(task, palette), cross];
   const digit = (colour, ground) => (pen) => {
     pen.square(0.5, 0.5, 1, ground);
     pen.text(0.5, 0.5, task.codes.at(-1).glyph, 0.7, colour);
@@ -70,6 +73,24 @@ function marks(palette) {
     pen.disc(0.5, 0.5, 0.42, palette.path);
   };
   return [["path", line], ["how sure of a path", shades(palette)]];
+}
+
+function tiles({ codes, answerCodes }, palette) {
+  const given = codes.filter(isVisible).slice(0, MOST_CODES).map(({ glyph, word, colour }) => [
+    word,
+    (pen) => {
+      pen.square(0.5, 0.5, 1, colour ?? palette.given);
+      pen.text(0.5, 0.5, glyph, 0.6, colour ? inkOn(colour) : palette.ink);
+    },
+  ]);
+  const answers = answerCodes.filter(isVisible).slice(0, MOST_CODES).map((code) => [
+    `answer: ${code.word}`,
+    (pen) => {
+      pen.square(0.5, 0.5, 1, palette.tile);
+      drawAnswer(pen, palette, 0.5, 0.5, code, 1);
+    },
+  ]);
+  return [...given, ...answers];
 }
 
 function framed(pen, palette) {

@@ -22,7 +22,8 @@ export function drawTileBoard(pen, { task, puzzle, shape, palette, gap, answer, 
   });
 }
 
-function drawAnswer(pen, palette, x, y, code, sure) {
+/** An answer as it stands on a tile. */
+export function drawAnswer(pen, palette, x, y, code, sure) {
   if (!isVisible(code)) return;
   const colour = blend(palette.tile, code.colour ?? palette.belief, sure);
   pen.disc(x, y, 0.82, palette.paper);
@@ -30,6 +31,7 @@ function drawAnswer(pen, palette, x, y, code, sure) {
   pen.text(x, y, code.glyph, 0.46, inkOn(colour));
 }
 
-function isVisible({ glyph, colour }) {
+/** Whether a code stands for something. */
+export function isVisible({ glyph, colour }) {
   return Boolean(colour) || ![" ", "."].includes(glyph);
 }

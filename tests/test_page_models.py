@@ -117,7 +117,7 @@ def test_files_are_chosen_where_nothing_can_be_dropped(visitor: Visit, tmp_path:
 def test_a_recorded_thought_is_played_from_a_file(browser: Any, tmp_path: Path):
     solution = solve(BOARD, "boardpath-10x10", 2, watch=True)
     file = tmp_path / "thought.html"
-    save_recorded(file, solution.task, solution.input, solution.frames)
+    save_recorded(file, solution.task, solution.input, solution.target, solution.frames)
     with visit(browser, file.as_uri(), **DESKTOP) as visitor:
         visitor.open()
         assert "Update 12 of 12" in visitor.say(".moment")
@@ -136,7 +136,7 @@ def test_a_recorded_thought_of_ones_own_puzzle_is_drawn_as_tiles(browser: Any, t
     model = HRM({"d_model": 16, "head_cnt": 2, "H_block_cnt": 1}, task.grid).eval()
     solution = solve(generate(task, 1, 0)[0], model, task=task, watch=True)
     file = tmp_path / "thought.html"
-    save_recorded(file, solution.task, solution.input, solution.frames)
+    save_recorded(file, solution.task, solution.input, solution.target, solution.frames)
     with visit(browser, file.as_uri(), **PHONE) as visitor:
         visitor.open()
         assert visitor.verdict == solution.verdict.name

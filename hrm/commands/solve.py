@@ -215,4 +215,4 @@ def _animate(path: Path, solution: "Solution") -> None:
 def _write_page(path: Path, solution: "Solution") -> None:
     from hrm.page.record import save_recorded
 
-    save_recorded(path, solution.task, solution.input, solution.frames)
+    save_recorded(path, solution.task, solution.input, solution.target, solution.frames)

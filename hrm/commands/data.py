@@ -108,7 +108,7 @@ def export(
     \b
     hrm data export sudoku --train-count 1000 --out sudoku-1k
     hrm train folder task.path=sudoku-1k
-    hrm data export arc --augmentations 1000 --out arc-aug-1000
+    hrm data export arc --augmentations 50 --out arc-aug-50
 
     The training puzzles are those of `hrm data generate` with this seed, the test puzzles those
     that this library holds out; none is in both.

@@ -31,7 +31,7 @@ def draw(
     canvas.box(left, top, left + columns * side, top + rows * side, GRID)
     for cell in np.ndindex(rows, columns):
         x, y = left + (cell[1] + 0.5) * side, top + (cell[0] + 0.5) * side
-        given, told = codes[puzzle[cell]], int(answer[cell])
+        given, told = codes[int(puzzle[cell])], int(answer[cell])
         sure = 1.0 if belief is None or told == IGNORE else sureness(belief[cell], told)
         shown = given if told == IGNORE else codes[told]
         _tile(canvas, x, y, side, shown.colour, round(sure * STEPS) / STEPS)

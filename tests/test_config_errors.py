@@ -102,6 +102,12 @@ def test_wrong_types_are_refused_with_key_and_value(key, value):
     assert "got " in line
 
 
+@pytest.mark.parametrize("value", ["on", "yes", "True!"])
+def test_yes_and_on_are_no_truth_values_and_one_is_told_what_is(value):
+    """In YAML 1.2 they are texts."""
+    assert refused(f"task.augment={value}") == [f"task.augment: write true or false, got {value!r}"]
+
+
 @pytest.mark.parametrize(
     ("key", "good", "bad"),
     [

@@ -1,6 +1,7 @@
 """Fine-tuning a model on mazes of one's own, as text and as pictures; see docs/finetune.md."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -49,3 +50,15 @@ def test_what_cannot_be_used_is_named(mazes):
     for given, complaint in (("small", "without a PNG"), ("pictures", "zz.png: no squares for")):
         result = called(*words, given)
         assert result.code == 2 and complaint in result.err, result.err
+
+
+def test_what_can_be_read_only_once_is_refused(mazes):
+    os.mkfifo("pipe")
+    for given, words in (
+        ("-", ["--train-boards", "-"]),
+        ("pipe", ["--train-boards", "pipe"]),
+        ("pipe", ["task.train_boards=pipe"]),
+    ):
+        result = called("train", "debug", *words)
+        assert result.code == 2, result.err
+        assert f"task.train_boards: {given}: a run reads its puzzles several" in result.err

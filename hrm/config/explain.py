@@ -84,4 +84,6 @@ def _explain_one(problem: Any, section: str, task: str) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "value_error":
         return f"{key}.{message}" if key else message
+    if problem["type"].startswith("bool_"):
+        message = "Write true or false"  # in YAML 1.2, yes and on are texts
     return f"{key}: {message[0].lower()}{message[1:]}, got {problem['input']!r}"

@@ -1,5 +1,7 @@
 """The data set of a run, put together from what its task and settings say."""
 
+from pathlib import Path
+
 import numpy as np
 
 from hrm.data.hashing import check_leak, contents
@@ -23,11 +25,12 @@ def load_dataset(settings: TaskSettings) -> Dataset:
 
 
 def file_shape(task: Task, file: str) -> Shape:
-    """Rows and columns of the first puzzle of a file.
+    """Rows and columns of the first puzzle of a file to train on.
 
     Raises:
         ValueError: if the file cannot be used.
     """
+    _require_lasting(file, "train_boards")
     return task.shape_of(task.read(file)[0].input)
 
 
@@ -38,6 +41,9 @@ def fit_to_own_puzzles(settings: TaskSettings) -> TaskSettings:
     Raises:
         ValueError: if the files cannot be used.
     """
+    for key in ("train_boards", "val_boards"):
+        if file := getattr(settings, key):
+            _require_lasting(file, key)
     settings = registry.with_absolute_paths(settings)
     task = registry.make(settings)
     if (given := task.given("train")) is not None:
@@ -50,6 +56,16 @@ def fit_to_own_puzzles(settings: TaskSettings) -> TaskSettings:
         return settings.changed({"train_count": len(train), "val_count": len(val)})
     except ValueError as error:
         raise ValueError(f"task.{error}") from None
+
+
+def _require_lasting(file: str, key: str) -> None:
+    """Refuse standard input and pipes, which can be read only once."""
+    path = Path(file)
+    if file == "-" or (path.exists() and not (path.is_file() or path.is_dir())):
+        raise ValueError(
+            f"task.{key}: {file}: a run reads its puzzles several times, also when it is resumed;"
+            " write them to a file and name that"
+        )
 
 
 def _part(task: Task) -> Part:

@@ -64,7 +64,8 @@ def first_derivative_only(backward: Callable[..., Any]) -> Callable[..., Any]:
         if torch.is_grad_enabled():  # create_graph=True
             raise RuntimeError(
                 "the fused kernels have no second derivatives; compute the model under"
-                " hrm.models.kernels.use(False)"
+                " hrm.models.kernels.use(False) and"
+                " torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH)"
             )
         return backward(ctx, *gradients)
 

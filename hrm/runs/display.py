@@ -20,6 +20,7 @@ _COLUMNS = {
     "seconds": "seconds",
     "boards_per_second": "boards/s",
 }
+_MEASURED = ("seconds", "boards_per_second")
 
 
 class TrainingDisplay:
@@ -80,7 +81,7 @@ class TrainingDisplay:
 
     def epoch(self, row: dict[str, float]) -> None:
         """See `trainer.Reporter`."""
-        cells = (_number(row[key]) for key in _COLUMNS)
+        cells = (_number(key, row[key]) for key in _COLUMNS)
         self.console.print(_line(cells), highlight=False, soft_wrap=True)
 
 
@@ -100,7 +101,9 @@ def _line(cells: Iterable[str]) -> str:
     return " ".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
 
 
-def _number(value: float) -> str:
+def _number(key: str, value: float) -> str:
     if isinstance(value, int):
         return str(value)
+    if key in _MEASURED:
+        return f"{value:.1f}"
     return f"{value:.4f}" if value < 10 else f"{value:.4g}"

@@ -11,12 +11,16 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from hrm.config.model import ModelConfig
+    from hrm.config.published import HRMActConfig, TRMConfig
     from hrm.config.schema import RunConfig
     from hrm.config.train import TrainConfig
     from hrm.inference.evaluation import evaluate
     from hrm.inference.solving import Solution, solve, solve_all, watch
     from hrm.models.hrm import HRM
+    from hrm.models.hrm_act import HRMAct
+    from hrm.models.network import Network
     from hrm.models.segment import Inputs, Output, State
+    from hrm.models.trm import TRM
     from hrm.randomness import Numbers
     from hrm.rendering.frame import Frame
     from hrm.tasks.boardpath.task import BoardPathSettings as TaskConfig
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
 
 _HOME = {
     "HRM": "hrm.models.hrm",
+    "HRMAct": "hrm.models.hrm_act",
+    "HRMActConfig": "hrm.config.published",
     "Code": "hrm.tasks.grid",
     "Completion": "hrm.tasks.completion",
     "Frame": "hrm.rendering.frame",
@@ -34,12 +40,15 @@ _HOME = {
     "Inputs": "hrm.models.segment",
     "ModelConfig": "hrm.config.model",
     "NINE": "hrm.tasks.grid",
+    "Network": "hrm.models.network",
     "Numbers": "hrm.randomness",
     "Output": "hrm.models.segment",
     "Puzzle": "hrm.tasks.grid",
     "RunConfig": "hrm.config.schema",
     "Solution": "hrm.inference.solving",
     "State": "hrm.models.segment",
+    "TRM": "hrm.models.trm",
+    "TRMConfig": "hrm.config.published",
     "Structure": "hrm.tasks.grid",
     "Symmetry": "hrm.tasks.grid",
     "Task": "hrm.tasks.task",
@@ -59,11 +68,15 @@ __all__ = [
     "HRM",
     "IGNORE",
     "NINE",
+    "TRM",
     "Code",
     "Completion",
     "Frame",
+    "HRMAct",
+    "HRMActConfig",
     "Inputs",
     "ModelConfig",
+    "Network",
     "Numbers",
     "Output",
     "Puzzle",
@@ -72,6 +85,7 @@ __all__ = [
     "State",
     "Structure",
     "Symmetry",
+    "TRMConfig",
     "Task",
     "TaskConfig",
     "TrainConfig",
@@ -86,11 +100,11 @@ __all__ = [
 ]
 
 
-def from_pretrained(name_or_folder: Any, **download: Any) -> "HRM":
-    """A trained model; see `HRM.from_pretrained`."""
-    from hrm.models.hrm import HRM
+def from_pretrained(name_or_folder: Any, **download: Any) -> "Network":
+    """A trained model, of whichever network it is; see `HRM.from_pretrained`."""
+    from hrm.models.networks import from_pretrained
 
-    return HRM.from_pretrained(name_or_folder, **download)
+    return from_pretrained(name_or_folder, **download)
 
 
 def __getattr__(name: str) -> Any:

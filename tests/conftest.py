@@ -7,6 +7,8 @@ from jaxtyping import install_import_hook
 CHECKED = (
     "models.layers",
     "models.hrm",
+    "models.published",
+    "models.published_layers",
     "models.segment",
     "models.losses",
     "models.batch",

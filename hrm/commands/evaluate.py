@@ -26,7 +26,7 @@ from hrm.commands.options import (
 if TYPE_CHECKING:
     from hrm.inference.curve import Outcome
     from hrm.inference.evaluation import Scores
-    from hrm.models.hrm import HRM
+    from hrm.models.network import Network
     from hrm.tasks.examples import Examples
     from hrm.tasks.grid import Shape
     from hrm.tasks.task import Task
@@ -140,7 +140,9 @@ def _sets(tasks: "list[Task]", file: str | None, count: int) -> Sets:
     return group_by_shape(tasks[0], tasks[0].read(file), file)
 
 
-def _scores(network: "HRM", task: "Task", sets: Sets, segments: list[int], quiet: bool) -> Found:
+def _scores(
+    network: "Network", task: "Task", sets: Sets, segments: list[int], quiet: bool
+) -> Found:
     from rich.progress import Progress
 
     from hrm.inference.evaluation import joined, score
@@ -203,7 +205,7 @@ def _plot_sizes(path: Path, task: "Task", sets: Sets, found: Found, title: str) 
 
 
 def _print_ways(
-    network: "HRM", task: "Task", sets: Sets, as_json: bool, curve: Path, title: str
+    network: "Network", task: "Task", sets: Sets, as_json: bool, curve: Path, title: str
 ) -> None:
     from dataclasses import asdict
 

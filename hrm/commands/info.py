@@ -79,12 +79,12 @@ def _manual(field: Any) -> str:
 
 def _print_model(name: str) -> None:
     from hrm.models import hub
-    from hrm.models.hrm import HRM
+    from hrm.models.networks import from_pretrained
     from hrm.runs import folder as runs
     from hrm.tasks.grid import shape_words
     from hrm.training.metrics import best_epoch, has_metrics, read_metrics
 
-    network = HRM.from_pretrained(name)
+    network = from_pretrained(name)
     rows = {
         "folder": str(hub.find_model(name)),
         "parameters": f"{network.parameter_cnt:,}",

@@ -171,6 +171,7 @@ def _choices() -> str:
 
 def _manual() -> str:
     from hrm.config.explain import config_keys
+    from hrm.config.networks import SETTINGS
     from hrm.tasks import registry
 
     lines = ["Train a model; the run folder holds its config, metrics and checkpoints.", ""]
@@ -178,10 +179,19 @@ def _manual() -> str:
     lines += ["", "\b", "Settings, given as key=value, such as train.lr=1e-3, or in YAML files."]
     lines += [f"The task keys below are those of {registry.DEFAULT}; `hrm info TASK` lists others."]
     for key, field in config_keys().items():
-        default = "null" if field.default is None else str(field.default)
-        default = default.lower() if isinstance(field.default, bool) else default
-        words = " ".join((field.description or "").split())
-        indent = " " * 6
-        lines.append(f"  {key}={default}")
-        lines += click.wrap_text(words, 92, indent, indent).splitlines()
+        lines += _explained(key, field)
+    for network in list(SETTINGS)[1:]:
+        lines += ["", "\b", f"Model keys with model.network={network}, the published values:"]
+        for key, field in config_keys(network=network).items():
+            if key.startswith("model."):
+                lines += _explained(key, field)
     return "\n".join(lines)
+
+
+def _explained(key: str, field: Any) -> list[str]:
+    """A setting, its default, and its manual."""
+    default = "null" if field.default is None else str(field.default)
+    default = default.lower() if isinstance(field.default, bool) else default
+    words = " ".join((field.description or "").split())
+    indent = " " * 6
+    return [f"  {key}={default}", *click.wrap_text(words, 92, indent, indent).splitlines()]

@@ -6,25 +6,26 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from hrm.config.model import ModelConfig
+from hrm.config import networks
 from hrm.config.train import TrainConfig
 from hrm.tasks import registry
 
 SECTIONS = ("task", "model", "train")
 
 
-def config_keys(task: str = registry.DEFAULT) -> dict[str, Any]:
+def config_keys(task: str = registry.DEFAULT, network: str = networks.DEFAULT) -> dict[str, Any]:
     """Every dotted key and its pydantic field (default, description), in order.
 
     Args:
         task: the name of the task, whose keys are those of the section `task`.
+        network: the name of the network, whose keys are those of the section `model`.
 
     Raises:
         ValueError: if there is no such task.
     """
     settings = {
         "task": registry.task_class(task).Config,
-        "model": ModelConfig,
+        "model": networks.SETTINGS[network],
         "train": TrainConfig,
     }
     return {
@@ -34,18 +35,24 @@ def config_keys(task: str = registry.DEFAULT) -> dict[str, Any]:
     }
 
 
-def explain(error: ValidationError, section: str = "", task: str = registry.DEFAULT) -> list[str]:
+def explain(
+    error: ValidationError,
+    section: str = "",
+    task: str = registry.DEFAULT,
+    network: str = networks.DEFAULT,
+) -> list[str]:
     """One line for each key at fault: what is wanted, the value, and for typos a guess.
 
     Args:
         error: of a `RunConfig`, or of one section.
         section: the section's name, if it is of one.
         task: whose keys are known.
+        network: likewise.
     """
     lines: dict[str, str] = {}
     for problem in error.errors():
         # Of the branches of a union (int, "full") the first one speaks for all.
-        lines.setdefault(_key_of(problem, section), _explain_one(problem, section, task))
+        lines.setdefault(_key_of(problem, section), _explain_one(problem, section, task, network))
     return list(lines.values())
 
 
@@ -65,9 +72,9 @@ def perhaps(name: str, known: Iterable[str], otherwise: str) -> str:
     return f"perhaps you meant {close[0]}" if close else otherwise
 
 
-def unknown_key(key: str, task: str = registry.DEFAULT) -> str:
+def unknown_key(key: str, task: str = registry.DEFAULT, network: str = networks.DEFAULT) -> str:
     """What to say of a key that there is not."""
-    known = [*config_keys(task), *SECTIONS]
+    known = [*config_keys(task, network), *SECTIONS]
     return f"{key}: unknown key; {perhaps(key, known, '`hrm train --help` lists the keys')}"
 
 
@@ -77,10 +84,10 @@ def _key_of(problem: Any, section: str) -> str:
     return ".".join([section, *path[:1]] if section else path[:2])
 
 
-def _explain_one(problem: Any, section: str, task: str) -> str:
+def _explain_one(problem: Any, section: str, task: str, network: str) -> str:
     key = _key_of(problem, section)
     if problem["type"] == "extra_forbidden":
-        return unknown_key(key, task)
+        return unknown_key(key, task, network)
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "value_error":
         return f"{key}.{message}" if key else message

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from hrm.config import networks
 from hrm.config.explain import SECTIONS, explain, unknown_key
 from hrm.config.nested import ConfigError, lay_over, merge, nest
 from hrm.config.schema import RunConfig
@@ -40,7 +41,8 @@ def validate(settings: dict[str, Any]) -> RunConfig:
     try:
         return RunConfig.model_validate(settings)
     except ValidationError as error:
-        raise ConfigError("\n".join(explain(error, task=_task_of(settings)))) from None
+        task, network = _task_of(settings), networks.network_of(settings.get("model"))
+        raise ConfigError("\n".join(explain(error, task=task, network=network))) from None
 
 
 def parse_override(override: str) -> dict[str, Any]:

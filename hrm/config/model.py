@@ -20,6 +20,8 @@ MAX_STEPS = 10_000
 class ModelConfig(Section):
     """The network. Every parameter is explained at length in `hrm/models/hrm.py`."""
 
+    network: Literal["hrm"] = "hrm"
+    """Which network: hrm (the specification's), hrm_act (the published HRM), trm."""
     d_model: Annotated[int, Field(ge=1, le=MAX_WIDTH)] = 256
     """Width of the vector that represents each cell."""
     head_cnt: Annotated[int, Field(ge=1, le=256)] = 4

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from hrm.config import networks
 from hrm.tasks.settings import TaskSettings
 
 
@@ -22,7 +23,8 @@ def merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 
 def lay_over(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """The settings of a run with changes. With another task, the keys that only the old one has are
-    left out: they mean nothing to the new one.
+    left out: they mean nothing to the new one. With another network, all keys of the old one are:
+    each network has defaults of its own.
 
     Args:
         settings: by section, complete.
@@ -34,6 +36,11 @@ def lay_over(settings: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any
         if new.get("name", name) != name:
             kept = {k: v for k, v in task.items() if k in TaskSettings.model_fields}
             settings = {**settings, "task": kept}
+    model, new = settings.get("model"), changes.get("model")
+    if isinstance(model, dict) and isinstance(new, dict):
+        name = model.get("network", networks.DEFAULT)
+        if new.get("network", name) != name:
+            settings = {**settings, "model": {}}
     return merge(settings, changes)
 
 

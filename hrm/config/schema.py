@@ -4,6 +4,7 @@ from typing import Any, Self
 
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
+from hrm.config import networks
 from hrm.config.model import ModelConfig
 from hrm.config.nested import lay_over, nest
 from hrm.config.train import TrainConfig
@@ -17,7 +18,7 @@ class RunConfig(Section):
     """A whole run."""
 
     task: SerializeAsAny[TaskSettings] = Field(default_factory=lambda: registry.read_settings({}))
-    model: ModelConfig = ModelConfig()
+    model: networks.NetworkConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
 
     @field_validator("task", mode="before")
@@ -25,6 +26,14 @@ class RunConfig(Section):
     def _read_task(cls, value: Any) -> Any:
         """The keys of the section are those of the task that it names."""
         return registry.read_settings(value) if isinstance(value, dict) else value
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _read_model(cls, value: Any) -> Any:
+        """The keys of the section are those of the network that it names."""
+        if isinstance(value, dict):
+            return networks.read_settings(value)
+        return value if isinstance(value, Section) else ModelConfig.model_validate(value)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

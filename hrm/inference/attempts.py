@@ -14,7 +14,7 @@ from torch import Tensor
 from hrm.inference import halting
 from hrm.machine import puzzles_at_a_time
 from hrm.models.batch import to_cells, to_inputs
-from hrm.models.hrm import HRM
+from hrm.models.network import Network
 from hrm.models.segment import Inputs, State
 from hrm.rendering.frame import Frame
 from hrm.tasks.grid import IGNORE, Cells, Shape, Symmetry
@@ -36,7 +36,7 @@ class Attempt:
     """0: from the model's initial state. Otherwise the number of the noise that is added to it."""
     seed: int = 0
 
-    def initial_state(self, model: HRM, puzzles: Cells, shape: Shape) -> State:
+    def initial_state(self, model: Network, puzzles: Cells, shape: Shape) -> State:
         """To begin with. A puzzle's noise depends on itself, `restart` and `seed` alone."""
         state = model.initial_state(len(puzzles), shape)
         if not self.restart:
@@ -72,7 +72,7 @@ class Thoughts:
 
 
 def attempt(
-    model: HRM,
+    model: Network,
     task: Task,
     puzzles: Cells,
     puzzle_ids: NDArray[np.int64] | None,
@@ -131,7 +131,7 @@ def attempt(
 class _Recorder:
     """Keeps a frame for each update of the answering module."""
 
-    def __init__(self, model: HRM, how: Attempt, shape: Shape):
+    def __init__(self, model: Network, how: Attempt, shape: Shape):
         self.model, self.how, self.shape = model, how, shape
         self.frames: list[Frame] = []
 
@@ -153,7 +153,7 @@ class _Recorder:
 
 
 def _segment(
-    model: HRM, state: State, inputs: Inputs, recorder: _Recorder | None
+    model: Network, state: State, inputs: Inputs, recorder: _Recorder | None
 ) -> tuple[State, Tensor]:
     """One segment of many puzzles, in batches that fit the cache."""
     size = puzzles_at_a_time(inputs.tokens.device, inputs.tokens.shape[1:].numel())

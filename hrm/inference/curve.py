@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hrm.config.model import ModelConfig
+from hrm.config.networks import NetworkConfig
 from hrm.inference.evaluation import joined, score
 from hrm.inference.thinking import Thinking, puzzles_together, think
-from hrm.models.hrm import HRM
+from hrm.models.network import Network
 from hrm.models.operations import forward_flops
 from hrm.tasks.examples import Examples
 from hrm.tasks.grid import equal_where_graded
@@ -37,7 +37,7 @@ class Outcome:
     solved: float
 
 
-def ways(config: ModelConfig, task: Task) -> dict[str, tuple[Thinking, tuple[int, ...]]]:
+def ways(config: NetworkConfig, task: Task) -> dict[str, tuple[Thinking, tuple[int, ...]]]:
     """What there is to compare, with the limits to try.
 
     Attempts that vote cost the same for every puzzle, so they are given short times only.
@@ -59,7 +59,7 @@ def ways(config: ModelConfig, task: Task) -> dict[str, tuple[Thinking, tuple[int
 
 
 def compare(
-    model: HRM,
+    model: Network,
     task: Task,
     examples: Examples,
     names: list[str],
@@ -98,7 +98,7 @@ def compare(
 
 
 def _try(
-    model: HRM, task: Task, examples: Examples, thinking: Thinking
+    model: Network, task: Task, examples: Examples, thinking: Thinking
 ) -> tuple[float, float, float]:
     """Mean segments, and the shares of puzzles answered by their label and by any right answer."""
     device = next(model.parameters()).device

@@ -13,8 +13,8 @@ from hrm.inference import voting
 from hrm.inference.models import task_of
 from hrm.machine import puzzles_at_a_time
 from hrm.models.batch import to_cells, to_inputs, to_targets
-from hrm.models.hrm import HRM
 from hrm.models.losses import cross_entropy_each
+from hrm.models.network import Network
 from hrm.tasks.examples import Examples
 from hrm.tasks.grid import IGNORE, Cells, equal_where_graded
 from hrm.tasks.supply import Ballot
@@ -78,7 +78,7 @@ class Scores:
 
 
 def evaluate(
-    model: HRM,
+    model: Network,
     boards: Cells | Examples,
     segments: Collection[int],
     labels: Cells | None = None,
@@ -113,7 +113,7 @@ def evaluate(
 
 
 def score(
-    model: HRM,
+    model: Network,
     task: Task,
     examples: Examples,
     segments: Collection[int],
@@ -138,7 +138,7 @@ def joined(batches: Sequence[dict[int, Scores]]) -> dict[int, Scores]:
 
 
 def _batches(
-    model: HRM, task: Task, examples: Examples, counts: list[int], size: int
+    model: Network, task: Task, examples: Examples, counts: list[int], size: int
 ) -> Iterator[dict[int, Scores]]:
     was_training = model.training
     model.eval()
@@ -151,7 +151,7 @@ def _batches(
 
 @torch.inference_mode()
 def _score_batch(
-    model: HRM, task: Task, examples: Examples, counts: list[int]
+    model: Network, task: Task, examples: Examples, counts: list[int]
 ) -> dict[int, Scores]:
     device = next(model.parameters()).device
     inputs = to_inputs(examples.inputs, examples.puzzle_ids, device)

@@ -10,28 +10,29 @@ import torch
 
 from hrm.machine import pick_device
 from hrm.models import hub, trust
-from hrm.models.hrm import HRM
+from hrm.models.network import Network
+from hrm.models.networks import from_pretrained
 from hrm.tasks import registry
 from hrm.tasks.task import Task
 
 
-def load_model(model: HRM | str | Path, device: str | None = None) -> HRM:
+def load_model(model: Network | str | Path, device: str | None = None) -> Network:
     """A model, read if it is a name or a folder, on a device.
 
     Args:
-        model: a model, or what `HRM.from_pretrained` takes.
+        model: a model, or what `hrm.from_pretrained` takes.
         device: such as "cpu"; None: where a model is, and the CPU for one that is read.
 
     Raises:
         ValueError: if there is no such model or device.
     """
-    if not isinstance(model, HRM):
+    if not isinstance(model, Network):
         bundled = str(model) in hub.bundled_models()
-        model = _bundled(str(model)) if bundled else HRM.from_pretrained(model)
+        model = _bundled(str(model)) if bundled else from_pretrained(model)
     return model if device is None else model.to(pick_device(device))
 
 
-def task_of(model: HRM, name: str | None = None) -> Task:
+def task_of(model: Network, name: str | None = None) -> Task:
     """The task that a model was trained on.
 
     Args:
@@ -58,7 +59,7 @@ def task_of(model: HRM, name: str | None = None) -> Task:
 
 
 @contextmanager
-def thinking_mode(model: HRM) -> Iterator[None]:
+def thinking_mode(model: Network) -> Iterator[None]:
     """While entered, the model drops nothing out and keeps no gradients."""
     was_training = model.training
     model.eval()
@@ -77,5 +78,5 @@ def _require_at_hand(name: str) -> None:
 
 
 @functools.lru_cache(maxsize=2)
-def _bundled(name: str) -> HRM:
-    return HRM.from_pretrained(name)
+def _bundled(name: str) -> Network:
+    return from_pretrained(name)

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from hrm.inference.models import load_model, task_of
 from hrm.inference.thinking import Thinking, puzzles_together, think
-from hrm.models.hrm import HRM
 from hrm.models.hub import DEFAULT_MODEL
+from hrm.models.network import Network
 from hrm.rendering.animation import draw_board, to_png
 from hrm.rendering.frame import Frame
 from hrm.tasks.grid import IGNORE, Cells, Puzzle, Verdict
@@ -108,7 +108,7 @@ class Solution:
 
 def solve(
     board: str | Path | NDArray[Any],
-    model: HRM | str | Path = DEFAULT_MODEL,
+    model: Network | str | Path = DEFAULT_MODEL,
     segments: int | None = None,
     **how: Any,
 ) -> Solution:
@@ -116,7 +116,7 @@ def solve(
 
     Args:
         board: as text, as a file (a `Path`) or as ``(R, C)`` codes, whole numbers of any type.
-        model: a model, or what `HRM.from_pretrained` takes.
+        model: a model, or what `hrm.from_pretrained` takes.
         segments: to think for; by default the model's `infer_segment_cnt`.
         **how: `task`, `device`, `watch` (see `solve_all`), think time that depends on the puzzle
             and further attempts, such as `until="solved", max_segments=32`; see `Thinking.of`.
@@ -135,7 +135,7 @@ def solve(
 
 def solve_all(
     boards: Iterable[str | Path | NDArray[Any] | Puzzle],
-    model: HRM | str | Path = DEFAULT_MODEL,
+    model: Network | str | Path = DEFAULT_MODEL,
     segments: int | None = None,
     batch_size: int | None = None,
     *,
@@ -171,7 +171,7 @@ def solve_all(
 
 def watch(
     board: str | Path | NDArray[Any],
-    model: HRM | str | Path = DEFAULT_MODEL,
+    model: Network | str | Path = DEFAULT_MODEL,
     segments: int | None = None,
 ) -> list[Frame]:
     """The frames of thinking about one puzzle: before the first update, then after each update of
@@ -184,7 +184,7 @@ def watch(
 
 def _solve_each(
     puzzles: Sequence[Puzzle],
-    model: HRM,
+    model: Network,
     task: Task,
     thinking: Thinking,
     batch_size: int | None,
@@ -208,7 +208,7 @@ def _solve_each(
 
 
 def _solve_batch(
-    given: list[Puzzle], model: HRM, task: Task, thinking: Thinking, watch: bool
+    given: list[Puzzle], model: Network, task: Task, thinking: Thinking, watch: bool
 ) -> Iterator[Solution]:
     puzzles = np.stack([puzzle.input for puzzle in given])
     labels = task.answer(puzzles)
@@ -255,7 +255,7 @@ def _puzzles_of(task: Task, board: str | Path | NDArray[Any] | Puzzle) -> list[P
     return [Puzzle(np.ascontiguousarray(cells, dtype=np.uint8))]
 
 
-def _require_fit(task: Task, model: HRM, puzzles: Sequence[Cells]) -> None:
+def _require_fit(task: Task, model: Network, puzzles: Sequence[Cells]) -> None:
     task.require(puzzles, "board")
     for number, puzzle in enumerate(puzzles, start=1):
         try:

@@ -19,7 +19,7 @@ from hrm.inference import attempts, halting
 from hrm.inference.attempts import Attempt, Thoughts
 from hrm.inference.models import thinking_mode
 from hrm.machine import puzzles_at_a_time
-from hrm.models.hrm import HRM
+from hrm.models.network import Network
 from hrm.randomness import Numbers, Purpose
 from hrm.tasks.grid import Cells
 from hrm.tasks.task import Task
@@ -132,7 +132,7 @@ def puzzles_together(device: torch.device, cell_cnt: int) -> int:
 
 
 def think(
-    model: HRM,
+    model: Network,
     task: Task,
     puzzles: Cells,
     thinking: Thinking,

@@ -6,6 +6,7 @@ every L_cycle_cnt-th of them. Thinking longer is calling again with the state th
 
 Parameters (`ModelConfig`; names and defaults live there, a test keeps this list in step):
 
+    network             hrm: this network. hrm_act and trm are others, with settings of their own.
     d_model             Width D of the vector that represents each cell. Cost grows with D².
     head_cnt            Attention heads; each is d_model / head_cnt wide.
     sdpa_dropout        Probability of dropping an attention weight, in training.
@@ -59,13 +60,13 @@ from hrm.models.blocks import ReasoningModule
 from hrm.models.codes import CodeEmbedding, CodeHead
 from hrm.models.layers import InputEmbedding, RotaryEmbedding
 from hrm.models.layout import Layout, axis_codes, lay_out
-from hrm.models.pretrained import Pretrained
+from hrm.models.network import Network, do_nothing
 from hrm.models.segment import Inputs, OnUpdate, Output, State
 from hrm.tasks import registry
 from hrm.tasks.grid import Grid, Shape, shape_words
 
 
-class HRM(nn.Module, Pretrained, library_name="hrm-lab", tags=["hrm", "reasoning"]):
+class HRM(Network, library_name="hrm-lab", tags=["hrm", "reasoning"]):
     """The model; see the module's docstring for every parameter.
 
     Args:
@@ -77,6 +78,10 @@ class HRM(nn.Module, Pretrained, library_name="hrm-lab", tags=["hrm", "reasoning
         pydantic.ValidationError: (a ValueError) if `config` is a dictionary with a wrong entry.
         ValueError: if there are no boards of N×N.
     """
+
+    Config = ModelConfig
+    any_size = "; a model trained with model.rope_2d=true takes any size"
+    config: ModelConfig  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def __init__(
         self,
@@ -132,20 +137,6 @@ class HRM(nn.Module, Pretrained, library_name="hrm-lab", tags=["hrm", "reasoning
         other.grid, other._layouts = grid, {}
         return other
 
-    def require_shape(self, shape: Shape) -> None:
-        """Refuse grids whose shape the model's positions know nothing of.
-
-        Raises:
-            ValueError: naming what ties it to its own shape, and the remedy.
-        """
-        tie = self.config.tied_to_size_by
-        if shape != self.grid.shape and tie:
-            other, own = shape_words(shape), shape_words(self.grid.shape)
-            raise ValueError(
-                f"boards are {other}, but this model works on {own} boards only, because of its"
-                f" {tie}; a model trained with model.rope_2d=true takes any size"
-            )
-
     def initial_state(self, batch_size: int, shape: Shape | None = None) -> State:
         """The state before any thinking: one vector a module, the same for all puzzles and cells.
 
@@ -199,34 +190,15 @@ class HRM(nn.Module, Pretrained, library_name="hrm-lab", tags=["hrm", "reasoning
                 `require_shape`), or not of the state's.
         """
         tokens = inputs.tokens if isinstance(inputs, Inputs) else inputs
-        layout = self._layout(self._shape_of(tokens, state), tokens.device)
+        layout = self._layout(self.shape_of(tokens, state), tokens.device)
         x = self._embed(tokens.flatten(1), layout)
         step_cnt = (H_cycle_cnt or self.config.H_cycle_cnt) * self.config.L_cycle_cnt
         first_with_gradient = step_cnt - self.config.grad_step_cnt
         for step in range(step_cnt):
             with torch.set_grad_enabled(torch.is_grad_enabled() and step >= first_with_gradient):
-                state = self._step(step, state, x, layout, on_update or _do_nothing)
+                state = self._step(step, state, x, layout, on_update or do_nothing)
         logits = self.answer(state)
         return state, Output(logits) if isinstance(inputs, Inputs) else logits
-
-    def _shape_of(self, tokens: Tensor, state: State) -> Shape:
-        # Whole numbers also where PyTorch traces, and would make sizes part of the graph.
-        rows, columns = self.grid.shape if tokens.ndim == 2 else tokens.shape[1:]
-        shape = int(rows), int(columns)
-        self.require_shape(shape)
-        cells = tokens.shape[1:].numel()
-        if cells != shape[0] * shape[1]:
-            raise ValueError(
-                f"{cells} cells, but this model's grids are {shape_words(self.grid.shape)}; give"
-                " grids of another shape as (batch, rows, columns)"
-            )
-        if state.zH.shape[1] != cells * self.vectors_per_cell:
-            raise ValueError(
-                f"a state for grids of {state.zH.shape[1] // self.vectors_per_cell} cells, but"
-                f" grids of {cells};"
-                f" begin with initial_state(batch_size, {shape})"
-            )
-        return shape
 
     def answer(self, state: State) -> Float[Tensor, "B S V"]:
         """The logits that the head reads out of any state, such as one that `on_update` got."""
@@ -273,12 +245,3 @@ class HRM(nn.Module, Pretrained, library_name="hrm-lab", tags=["hrm", "reasoning
     def vectors_per_cell(self) -> int:
         """Of the state: one, or one for each interchangeable code (N)."""
         return len(axis_codes(self.config, self.grid)) or 1
-
-    @property
-    def parameter_cnt(self) -> int:
-        """Trainable parameters."""
-        return sum(p.numel() for p in self.parameters() if p.requires_grad)
-
-
-def _do_nothing(module: str, state: State) -> None:
-    """For `on_update`, where nobody looks on."""

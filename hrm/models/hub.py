@@ -17,6 +17,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 from pydantic import ValidationError
 from torch import Tensor
 
+from hrm.config import networks
 from hrm.config.explain import explain
 from hrm.config.load import MAX_CONFIG_BYTES
 from hrm.config.model import ModelConfig
@@ -55,7 +56,7 @@ def find_model(name_or_folder: str | Path, **download: Any) -> Path:
     """The folder of a model: bundled, local, a run's best checkpoint, or downloaded from the hub.
 
     Args:
-        name_or_folder: see `HRM.from_pretrained`.
+        name_or_folder: see `hrm.from_pretrained`.
         **download: passed to `huggingface_hub.snapshot_download`.
 
     Raises:
@@ -87,7 +88,7 @@ def find_model(name_or_folder: str | Path, **download: Any) -> Path:
 class Described(NamedTuple):
     """What `config.json` says of a model; the arguments that make one."""
 
-    config: ModelConfig
+    config: networks.NetworkConfig
     grid: Grid
     task: dict[str, Any]
 
@@ -102,13 +103,17 @@ def read_config(folder: Path) -> Described:
     content = _read_json(file)
     try:
         version = content.get("format_version", 1)
-        config = ModelConfig.model_validate(content["model"])
+        if content["model"].get("network", networks.DEFAULT) not in networks.SETTINGS:
+            raise ValueError(f"{file}: network {content['model']['network']!r} is not known here")
+        config = networks.read_settings(content["model"])
         if version == 1:
             return Described(config, *_of_version_1(file, content["board_size"]))
         if version == FORMAT_VERSION:
             return Described(config, _grid(content["grid"], config), _task(content["task"]))
     except ValidationError as error:
-        raise ValueError("\n".join(f"{file}: {line}" for line in explain(error, "model"))) from None
+        network = networks.network_of(content["model"])
+        lines = explain(error, "model", network=network)
+        raise ValueError("\n".join(f"{file}: {line}" for line in lines)) from None
     except (AttributeError, KeyError, TypeError):
         raise ValueError(f"{file}: damaged: expected the keys task, grid and model") from None
     raise ValueError(f"{file}: format {version!r}, but this version reads 1 to {FORMAT_VERSION}")
@@ -125,7 +130,7 @@ def _of_version_1(file: Path, board_size: Any) -> tuple[Grid, dict[str, Any]]:
     return task.grid, registry.describe(task.config)
 
 
-def _grid(values: dict[str, Any], config: ModelConfig) -> Grid:
+def _grid(values: dict[str, Any], config: networks.NetworkConfig) -> Grid:
     # Before puzzles had identifiers, a grid said nothing of them.
     values = {"puzzle_identifiers": Grid.puzzle_identifiers, **values}
     numbers = {name: values[name] for name in _NUMBERS}
@@ -134,7 +139,8 @@ def _grid(values: dict[str, Any], config: ModelConfig) -> Grid:
             raise TypeError
     grid = Grid(**numbers)
     # Before it was written, local mixing was always along the nine cells around.
-    before = {"neighbourhood": NINE} if config.local_mixing else {}
+    mixes = isinstance(config, ModelConfig) and config.local_mixing
+    before = {"neighbourhood": NINE} if mixes else {}
     return replace(grid, structure=_structure(values.get("structure", before), grid))
 
 
@@ -202,7 +208,7 @@ def write_model(
 def _to_json(described: Described) -> str:
     grid, config = described.grid, described.config
     numbers = {name: getattr(grid, name) for name in _NUMBERS}
-    uses_structure = config.local_mixing or config.code_axis
+    uses_structure = isinstance(config, ModelConfig) and (config.local_mixing or config.code_axis)
     content = {
         "format_version": FORMAT_VERSION,
         "task": described.task,
@@ -230,7 +236,7 @@ def _plain_card(described: Described, weights: dict[str, Tensor]) -> str:
     return (
         "---\nlibrary_name: hrm-lab\nlicense: mit\ntags: [hrm, reasoning]\n---\n"
         f"# Hierarchical Reasoning Model for {task}, {shape_words(described.grid.shape)} cells\n\n"
-        f"{parameters:,} parameters. Load it with `HRM.from_pretrained`.\n\n{settings}\n"
+        f"{parameters:,} parameters. Load it with `hrm.from_pretrained`.\n\n{settings}\n"
     )
 
 

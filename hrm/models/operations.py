@@ -10,6 +10,8 @@ gradient, a module's update does where it belongs to one of the last `grad_step_
 from typing import NamedTuple
 
 from hrm.config.model import ModelConfig
+from hrm.config.networks import NetworkConfig
+from hrm.config.published import PublishedConfig, rounded_inner_width
 from hrm.models.layers import inner_width
 from hrm.models.layout import axis_codes, group_kinds
 from hrm.tasks.grid import Grid
@@ -33,7 +35,7 @@ class Product(NamedTuple):
         return 2 * self.count * self.rows * self.inner * self.columns
 
 
-def forward_flops(config: ModelConfig, grid: Grid) -> dict[Product, int]:
+def forward_flops(config: NetworkConfig, grid: Grid) -> dict[Product, int]:
     """Operations of one segment at inference, for one puzzle, by product.
 
     Args:
@@ -48,7 +50,7 @@ def forward_flops(config: ModelConfig, grid: Grid) -> dict[Product, int]:
     }
 
 
-def training_flops(config: ModelConfig, grid: Grid, batch_size: int = 1) -> dict[Product, int]:
+def training_flops(config: NetworkConfig, grid: Grid, batch_size: int = 1) -> dict[Product, int]:
     """Operations of one training update (a segment forward and backward), by product.
 
     Args:
@@ -63,10 +65,10 @@ def training_flops(config: ModelConfig, grid: Grid, batch_size: int = 1) -> dict
     }
 
 
-def _updates(config: ModelConfig) -> dict[str, tuple[int, int]]:
+def _updates(config: NetworkConfig) -> dict[str, tuple[int, int]]:
     """Updates of each module in a segment, and how many of them carry gradient."""
     steps, with_gradient = config.step_cnt, config.grad_step_cnt
-    if config.modules == "H":
+    if isinstance(config, ModelConfig) and config.modules == "H":
         return {"H": (steps, with_gradient), "head": (1, 1)}
     h_with_gradient = -(-with_gradient // config.L_cycle_cnt)
     return {
@@ -76,8 +78,10 @@ def _updates(config: ModelConfig) -> dict[str, tuple[int, int]]:
     }
 
 
-def _products(config: ModelConfig, module: str, grid: Grid) -> list[Product]:
+def _products(config: NetworkConfig, module: str, grid: Grid) -> list[Product]:
     """What one update of a module (or one reading of the head) multiplies, for one puzzle."""
+    if isinstance(config, PublishedConfig):
+        return _published_products(config, module, grid)
     width, cells, codes = config.d_model, grid.cell_cnt, len(axis_codes(config, grid))
     if module == "head":
         apart = Product("head", 1, cells, width, grid.answer_codes - codes)
@@ -86,12 +90,10 @@ def _products(config: ModelConfig, module: str, grid: Grid) -> list[Product]:
         )
     blocks = config.H_block_cnt if module == "H" else config.L_block_cnt or config.H_block_cnt
     rows, inner = cells * (codes or 1), inner_width(width, config.expansion)
-    products = [
-        Product(f"{module} gate and up", blocks, rows, width, 2 * inner),
-        Product(f"{module} down", blocks, rows, inner, width),
-    ]
+    products = _mlp(module, blocks, rows, width, inner)
     if config.attention:
-        products += _attention(config, module, blocks, grid)
+        heads = config.head_cnt
+        products += _attention(module, blocks, cells, width, heads, times=codes or 1)
     if config.local_mixing and grid.structure.neighbourhood:
         # A channel's 3×3 convolution: nine weights for each cell.
         products.append(Product(f"{module} local mixing", blocks * width, rows, 9, 1))
@@ -101,12 +103,33 @@ def _products(config: ModelConfig, module: str, grid: Grid) -> list[Product]:
     return products
 
 
-def _attention(config: ModelConfig, module: str, blocks: int, grid: Grid) -> list[Product]:
-    width, cells, codes = config.d_model, grid.cell_cnt, len(axis_codes(config, grid)) or 1
-    heads, head_width = blocks * codes * config.head_cnt, width // config.head_cnt
+def _published_products(config: PublishedConfig, module: str, grid: Grid) -> list[Product]:
+    """Of the published networks, whose sequence has puzzle tokens in front."""
+    width, length = config.d_model, config.puzzle_token_cnt + grid.cell_cnt
+    if module == "head":
+        return [Product("head", 1, length, width, grid.answer_codes), Product("q", 1, 1, width, 2)]
+    # TRM updates both states by the same blocks.
+    blocks = getattr(config, f"{module}_block_cnt", config.block_cnt)
+    mlp = _mlp(module, blocks, length, width, config.inner_width)
+    if getattr(config, "mixing", "attention") == "attention":
+        return [*_attention(module, blocks, length, width, config.head_cnt), *mlp]
+    inner = rounded_inner_width(length, config.expansion)
+    return [*_mlp(f"{module} mixing", blocks, width, length, inner), *mlp]
+
+
+def _attention(
+    module: str, blocks: int, cells: int, width: int, heads: int, times: int = 1
+) -> list[Product]:
     return [
-        Product(f"{module} qkv", blocks, cells * codes, width, 3 * width),
-        Product(f"{module} attention scores", heads, cells, head_width, cells),
-        Product(f"{module} attention mix", heads, cells, cells, head_width),
-        Product(f"{module} attention out", blocks, cells * codes, width, width),
+        Product(f"{module} qkv", blocks, cells * times, width, 3 * width),
+        Product(f"{module} attention scores", times * blocks * heads, cells, width // heads, cells),
+        Product(f"{module} attention mix", times * blocks * heads, cells, cells, width // heads),
+        Product(f"{module} attention out", blocks, cells * times, width, width),
+    ]
+
+
+def _mlp(module: str, blocks: int, rows: int, width: int, inner: int) -> list[Product]:
+    return [
+        Product(f"{module} gate and up", blocks, rows, width, 2 * inner),
+        Product(f"{module} down", blocks, rows, inner, width),
     ]

@@ -1,13 +1,13 @@
 """Reading and writing a network as a model folder, here and on the Hugging Face hub."""
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from huggingface_hub import ModelHubMixin
 from torch import Tensor
 
-from hrm.config.model import ModelConfig
+from hrm.config.networks import NetworkConfig
 from hrm.models import hub
 from hrm.tasks.grid import Grid
 
@@ -15,7 +15,8 @@ from hrm.tasks.grid import Grid
 class Pretrained(ModelHubMixin):
     """For networks that are made from a config, a grid and what is said of their task."""
 
-    config: ModelConfig
+    Config: ClassVar[type[NetworkConfig]]
+    config: NetworkConfig
     grid: Grid
     task: dict[str, Any]
 
@@ -29,10 +30,15 @@ class Pretrained(ModelHubMixin):
             **download: passed to `huggingface_hub.snapshot_download` (revision, token, …).
 
         Raises:
-            ValueError: if there is no such model or its files are damaged.
+            ValueError: if there is no such model, its files are damaged, or it is another network.
         """
         folder = hub.find_model(name_or_folder, **download)
         described = hub.read_config(folder)
+        if not isinstance(described.config, cls.Config):
+            raise ValueError(
+                f"model {name_or_folder}: its network is {described.config.network}, not"
+                f" {cls.__name__}; load it with hrm.from_pretrained"
+            )
         # On this device no weights are drawn, which would move the random numbers of a training in
         # another thread, and no memory is taken: a config may promise more than the file has.
         with torch.device("meta"):

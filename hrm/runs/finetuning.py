@@ -3,12 +3,14 @@
 from typing import Any
 
 from hrm.config.model import ModelConfig
+from hrm.config.networks import NetworkConfig
 from hrm.config.schema import RunConfig
-from hrm.models.hrm import HRM
+from hrm.models.network import Network
+from hrm.models.networks import from_pretrained, make_network
 from hrm.tasks import registry
 
 
-def model_to_start_from(config: RunConfig) -> HRM | None:
+def model_to_start_from(config: RunConfig) -> Network | None:
     """The model that the config describes, with the weights of `train.init_from`.
 
     Returns:
@@ -19,7 +21,7 @@ def model_to_start_from(config: RunConfig) -> HRM | None:
     """
     if config.train.init_from is None:
         return None
-    trained, task = HRM.from_pretrained(config.train.init_from), registry.make(config.task)
+    trained, task = from_pretrained(config.train.init_from), registry.make(config.task)
     trained.require_shape(task.shape)
     asked, old = _network(config.model), _network(trained.config)
     for key, value in asked.items():
@@ -35,15 +37,15 @@ def model_to_start_from(config: RunConfig) -> HRM | None:
                 f"train.init_from: {config.train.init_from} knows {its} {words}, but this task has"
                 f" {mine}; start from a model that was trained on the same kind of puzzle"
             )
-    model = HRM(config.model, task.grid, registry.describe(config.task))
+    model = make_network(config.model, task.grid, registry.describe(config.task))
     model.load_state_dict(trained.state_dict())
     return model
 
 
-def _network(config: ModelConfig) -> dict[str, Any]:
+def _network(config: NetworkConfig) -> dict[str, Any]:
     """The settings that a network's weights depend on, defaults filled in."""
     values = config.model_dump(exclude=_FREE)
-    if config.modules == "HL":
+    if isinstance(config, ModelConfig) and config.modules == "HL":
         values["L_block_cnt"] = config.L_block_cnt or config.H_block_cnt
     return values
 

@@ -13,7 +13,7 @@ from hrm.data.load import fit_to_own_puzzles, load_dataset
 from hrm.data.sets import Dataset
 from hrm.errors import SavedAndStopped, Stopped
 from hrm.machine import resolve
-from hrm.models.hrm import HRM
+from hrm.models.network import Network
 from hrm.runs import folder as runs
 from hrm.runs.display import TrainingDisplay, run_summary
 from hrm.runs.finetuning import model_to_start_from
@@ -125,7 +125,7 @@ def _run(
     config: RunConfig,
     dataset: Dataset,
     track: Tracker | None,
-    model: HRM | None = None,
+    model: Network | None = None,
     begun: bool = False,
     accept_changes: bool = False,
 ) -> None:

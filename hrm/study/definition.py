@@ -12,6 +12,7 @@ from typing import Any
 from hrm.config.explain import config_keys
 from hrm.config.load import validate
 from hrm.config.nested import ConfigError, lay_over, nest
+from hrm.config.networks import network_of
 from hrm.config.presets import starting_point
 from hrm.config.schema import RunConfig
 from hrm.study.reading import read_study_file, unknown
@@ -201,7 +202,7 @@ def _base(file: StudyFile) -> RunConfig:
 
 
 def _keys_of(settings: dict[str, Any]) -> list[str]:
-    """All keys of a config with the task that the settings name.
+    """All keys of a config with the task and the network that the settings name.
 
     Raises:
         ConfigError: if there is no such task.
@@ -209,7 +210,7 @@ def _keys_of(settings: dict[str, Any]) -> list[str]:
     task = settings.get("task")
     name = task.get("name") if isinstance(task, dict) else None
     try:
-        return list(config_keys(str(name or DEFAULT)))
+        return list(config_keys(str(name or DEFAULT), network_of(settings.get("model"))))
     except ValueError as error:
         raise ConfigError(f"task.{error}") from None
 

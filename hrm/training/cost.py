@@ -4,11 +4,12 @@ import time
 from dataclasses import dataclass
 
 from hrm import machine
-from hrm.config.model import ModelConfig
+from hrm.config.networks import NetworkConfig
 from hrm.config.schema import RunConfig
 from hrm.data.source import generate, require_answers
 from hrm.inference.evaluation import LONG, score
-from hrm.models.hrm import HRM
+from hrm.models.network import Network
+from hrm.models.networks import make_network
 from hrm.models.operations import forward_flops, training_flops
 from hrm.tasks import registry
 from hrm.tasks.examples import Examples
@@ -41,7 +42,7 @@ def estimate(config: RunConfig) -> Cost:
     """Count a run's operations, and time one batch and one validation on a few puzzles."""
     train = config.train
     tasks = [registry.make(part) for part in config.task.parts()]
-    model = HRM(config.model, tasks[0].grid)
+    model = make_network(config.model, tasks[0].grid)
     segments = LONG * config.model.infer_segment_cnt * train.epoch_cnt
     checked = [
         task.config.val_count * sum(forward_flops(config.model, task.grid).values())
@@ -71,14 +72,14 @@ def run_flops(config: RunConfig) -> int:
     return round(total)
 
 
-def _with_cycles(config: ModelConfig, H_cycle_cnt: int) -> ModelConfig:
+def _with_cycles(config: NetworkConfig, H_cycle_cnt: int) -> NetworkConfig:
     horizon = config.grad_horizon
     if not isinstance(horizon, str):
         horizon = min(horizon, H_cycle_cnt * config.L_cycle_cnt)
     return config.model_copy(update={"H_cycle_cnt": H_cycle_cnt, "grad_horizon": horizon})
 
 
-def _seconds_an_epoch(config: RunConfig, model: HRM, tasks: list[Task]) -> tuple[float, float]:
+def _seconds_an_epoch(config: RunConfig, model: Network, tasks: list[Task]) -> tuple[float, float]:
     """Training and validation, on average over the stages of a curriculum; and of one segment at
     inference about one puzzle of the first task."""
     deepest = config.derive(train__depth_curriculum=False)
@@ -92,7 +93,7 @@ def _seconds_an_epoch(config: RunConfig, model: HRM, tasks: list[Task]) -> tuple
     return seconds, each[0][1]
 
 
-def _seconds_a_puzzle(config: RunConfig, model: HRM, task: Task) -> tuple[float, float]:
+def _seconds_a_puzzle(config: RunConfig, model: Network, task: Task) -> tuple[float, float]:
     """Of an epoch's training, and of one segment at inference."""
     train = config.train
     flops = sum(training_flops(config.model, task.grid).values())

@@ -21,8 +21,8 @@ from hrm.errors import Diverged
 from hrm.inference import halting
 from hrm.machine import Machine
 from hrm.models import kernels
-from hrm.models.hrm import HRM
 from hrm.models.losses import cross_entropy
+from hrm.models.network import Network
 from hrm.models.segment import Output, State
 from hrm.randomness import Purpose
 from hrm.tasks.examples import Examples
@@ -43,7 +43,7 @@ class Learner:
         ValueError: if the config is not resolved.
     """
 
-    def __init__(self, config: TrainConfig, model: HRM, update_cnt: int):
+    def __init__(self, config: TrainConfig, model: Network, update_cnt: int):
         self.config, self.model, self.update_cnt = config, model, update_cnt
         self.machine = Machine.of(config)
         self.rule = halting.fixed(config.train_segment_cnt)

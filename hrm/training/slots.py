@@ -14,7 +14,7 @@ from torch import Tensor
 from hrm import distributed
 from hrm.inference.halting import Moment, Rule
 from hrm.models.batch import to_inputs, to_targets
-from hrm.models.hrm import HRM
+from hrm.models.network import Network
 from hrm.models.segment import Inputs, State
 from hrm.tasks.examples import Examples
 from hrm.tasks.grid import IGNORE
@@ -43,7 +43,7 @@ class Slots:
         micro_batch: examples computed at a time.
     """
 
-    def __init__(self, model: HRM, examples: Examples, micro_batch: int):
+    def __init__(self, model: Network, examples: Examples, micro_batch: int):
         self.examples = examples
         self.parts: list[Part] = []
         device = next(model.parameters()).device

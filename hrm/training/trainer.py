@@ -19,7 +19,8 @@ from hrm.config.schema import RunConfig
 from hrm.data.sets import Dataset
 from hrm.errors import Diverged, SavedAndStopped
 from hrm.inference.evaluation import LONG, Scores, score
-from hrm.models.hrm import HRM
+from hrm.models.network import Network
+from hrm.models.networks import make_network
 from hrm.tasks import registry
 from hrm.tasks.examples import Examples
 from hrm.training import checkpoints
@@ -63,7 +64,7 @@ class Trainer:
         folder: Path,
         reporter: Reporter,
         should_stop: Callable[[], bool] = lambda: False,
-        model: HRM | None = None,
+        model: Network | None = None,
     ):
         self.config = config = machine.resolve(config)
         self.dataset, self.folder = dataset, folder
@@ -71,7 +72,9 @@ class Trainer:
         _require_enough(dataset)
         torch.manual_seed(config.train.seed)
         self.task = registry.make(config.task)
-        self.model = model or HRM(config.model, self.task.grid, registry.describe(config.task))
+        self.model = model or make_network(
+            config.model, self.task.grid, registry.describe(config.task)
+        )
         self.model = self.model.to(config.train.device)
         self.batch_cnt = dataset.batch_cnt(config.train.batch_size)
         updates_an_epoch = self.batch_cnt * config.train.train_segment_cnt
@@ -256,11 +259,11 @@ class Trainer:
         if distributed.is_main():
             write_metrics(self.folder, self.progress.history)
 
-    def _write_model(self, name: str, model: HRM) -> None:
+    def _write_model(self, name: str, model: Network) -> None:
         if distributed.is_main():
             model.save_pretrained(self.folder / "checkpoints" / name)
 
-    def _models(self) -> dict[str, HRM]:
+    def _models(self) -> dict[str, Network]:
         average = {"average": self.learner.average} if self.config.train.ema else {}
         return {"model": self.model, **average, "best": self.best}
 

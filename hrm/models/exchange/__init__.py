@@ -1,0 +1,1 @@
+"""Models of other programs: reading their checkpoints, and writing them."""

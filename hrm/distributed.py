@@ -53,6 +53,38 @@ def sum_gradients(parameters: Iterable[Tensor]) -> None:
         gradient.copy_(part.view_as(gradient))
 
 
+def sum_rows(table: Tensor) -> None:
+    """The same for a table whose gradient is sparse: only the rows that have one are exchanged."""
+    if world_size() == 1 or table.grad is None:
+        return
+    own = table.grad.coalesce()
+    counts = [0.0] * world_size()
+    counts[rank()] = float(own.values().shape[0])
+    counts = [int(count) for count in sum_numbers(*counts)]
+    mine = slice(sum(counts[: rank()]), sum(counts[: rank() + 1]))
+    rows = torch.zeros(sum(counts), dtype=torch.int64, device=table.device)
+    values = torch.zeros(sum(counts), table.shape[1], device=table.device)
+    rows[mine], values[mine] = own.indices()[0], own.values()
+    dist.all_reduce(rows)
+    dist.all_reduce(values)
+    table.grad = torch.sparse_coo_tensor(rows[None], values, table.shape).coalesce()
+
+
+def gather_rows(numbers: Tensor, rows: Tensor, count: int) -> Tensor:
+    """All rows of a tensor of which each process has some.
+
+    Args:
+        numbers: ``(n,)`` of this process's rows.
+        rows: ``(n, …)`` these rows.
+        count: of all rows; no two processes have the same one.
+    """
+    every = rows.new_zeros(count, *rows.shape[1:])
+    every[numbers] = rows
+    if world_size() > 1:
+        dist.all_reduce(every)
+    return every
+
+
 def sum_numbers(*numbers: float) -> list[float]:
     """Each number summed over the processes, in float64."""
     if world_size() == 1:

@@ -23,6 +23,8 @@ class Purpose(IntEnum):
     SIZES = 6
     VARIATION = 7
     """Changes to the training puzzles of an epoch, other than by a symmetry."""
+    EXPLORATION = 8
+    """How long puzzles must be thought about that a network would rather be done with."""
 
 
 class Numbers:

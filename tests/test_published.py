@@ -1,6 +1,7 @@
 """The published HRM and TRM: their sizes, their segments, their initial weights, their folders."""
 
 import math
+from typing import Any
 
 import published_reference as reference
 import pytest
@@ -30,7 +31,7 @@ NETWORKS = {
 SUDOKU, MAZE = Grid(9, 9, 11, 11), Grid(30, 30, 6, 6)
 
 
-def network(name, grid=GRID):
+def network(name, grid=GRID) -> Any:
     """With a Q head and vectors of puzzles that are not 0."""
     torch.manual_seed(0)
     model = make_network(NETWORKS[name], grid)

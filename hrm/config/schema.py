@@ -44,7 +44,18 @@ class RunConfig(Section):
                 f" of its {self.model.tied_to_size_by}; set model.rope_2d=true and"
                 " model.use_abs_pos=false"
             )
+        if self.train.halting == "learned":
+            self._require_halting()
         return self
+
+    def _require_halting(self) -> None:
+        if isinstance(self.model, ModelConfig):
+            raise ValueError(
+                "train.halting: learned needs a network that says when it is done; set"
+                " model.network=hrm_act or trm"
+            )
+        if len(self.task.parts()) > 1:
+            raise ValueError("train.halting: learned needs puzzles of one size; use fixed")
 
     def to_yaml(self) -> str:
         """The YAML text that `load.load_config` reads back to an equal config."""

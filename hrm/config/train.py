@@ -18,12 +18,21 @@ class TrainConfig(Section):
     """Passes over the training boards."""
     batch_size: Count = 64
     """Boards a batch; the last, smaller batch of an epoch is kept."""
-    optimizer: Literal["adamw", "muon"] = "adamw"
-    """AdamW for every parameter, or Muon for the matrices of the blocks (needs PyTorch 2.9)."""
+    optimizer: Literal["adamw", "muon", "adam_atan2"] = "adamw"
+    """AdamW for every parameter, Muon for the matrices of the blocks (needs PyTorch 2.9), or
+    AdamATan2, which the published HRM and TRM use."""
     lr: Annotated[float, Field(gt=0, le=10)] = 3e-4
     """Learning rate; the peak, with warm-up or a schedule."""
     weight_decay: Annotated[float, Field(ge=0, le=10)] = 0.01
     """Weight decay, on every parameter."""
+    beta2: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """Decay of the mean square of gradients; unset: 0.95 with adam_atan2, otherwise 0.999."""
+    puzzle_lr: Annotated[float, Field(gt=0, le=10)] = 1e-2
+    """Learning rate of the vectors of puzzle identifiers (networks hrm_act and trm)."""
+    puzzle_weight_decay: Annotated[float, Field(ge=0, le=10)] = 0.1
+    """Weight decay of the vectors of puzzle identifiers."""
+    loss: Literal["softmax", "stablemax"] = "softmax"
+    """What makes probabilities of logits in the cross-entropy; stablemax is computed in float64."""
     grad_clip: Annotated[float, Field(ge=0)] = 0.0
     """Largest norm of the gradient; 0: no clipping."""
     warmup_steps: Annotated[int, Field(ge=0)] = 0
@@ -36,7 +45,17 @@ class TrainConfig(Section):
     """Which epoch's model is the best: the lowest validation loss, or the highest board acc; of
     equal ones the earliest."""
     train_segment_cnt: Annotated[int, Field(ge=1, le=10_000)] = 2
-    """Segments each batch is thought about in training, with an optimizer update after each."""
+    """Segments each batch is thought about in training, with an optimizer update after each; with
+    `halting: learned`, the most of them."""
+    halting: Literal["fixed", "learned"] = "fixed"
+    """When the next puzzle takes a place in the batch: after `train_segment_cnt` segments, or when
+    the network says that it is done, which it learns (networks hrm_act and trm)."""
+    exploration: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """With `halting: learned`: how often a puzzle is thought about for at least 2 to
+    `train_segment_cnt` segments, whatever the network says."""
+    keep_drawn: bool = False
+    """With `halting: learned`: puzzles wait until a place is free. Otherwise an update draws
+    `batch_size` of them, as published, and those whose place is taken are dropped."""
     depth_curriculum: bool = False
     """Begin with shallow segments: a third of `H_cycle_cnt` for the first 30 % of training, two
     thirds until 60 %, then all."""
@@ -45,6 +64,8 @@ class TrainConfig(Section):
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Decay of a moving average of the weights, used for evaluation and kept as the model; 0: off.
     """
+    ema_warmup: bool = True
+    """Give the first updates more weight in the moving average; false: as published."""
     checkpoint_minutes: Annotated[float, Field(ge=0)] = 5.0
     """Save at least this often within an epoch; every epoch's end is saved anyway."""
     micro_batch: Annotated[int, Field(ge=0, le=1_000_000)] = 0

@@ -28,6 +28,10 @@ class Moment:
     """``(B,)`` for how many segments in a row each answer has stood; likewise."""
     hopeless: NDArray[np.bool_] | None = None
     """``(B,)`` puzzles without a solution; None: there is none."""
+    halt: NDArray[np.float32] | None = None
+    """``(B, 2)`` what halting and going on are worth, by networks that say so."""
+    least: NDArray[np.int64] | None = None
+    """``(B,)`` segments that each has to be thought about; in training, for exploration."""
 
 
 Rule = Callable[[Moment], NDArray[np.bool_]]
@@ -58,3 +62,28 @@ def solved(task: Task) -> Rule:
         return done if moment.hopeless is None else done | moment.hopeless
 
     return rule
+
+
+def learned(q_continue: bool) -> Rule:
+    """Done when the network says so.
+
+    Args:
+        q_continue: halt where halting is worth more than going on; otherwise where the answer is
+            more likely right than not.
+    """
+
+    def rule(moment: Moment) -> NDArray[np.bool_]:
+        assert moment.halt is not None
+        return moment.halt[:, 0] > (moment.halt[:, 1] if q_continue else 0)
+
+    return rule
+
+
+def explored(rule: Rule, most: int) -> Rule:
+    """As a rule says, but not before `Moment.least` segments, and after `most` in any case."""
+
+    def bounded(moment: Moment) -> NDArray[np.bool_]:
+        assert moment.least is not None
+        return (rule(moment) & (moment.segments >= moment.least)) | (moment.segments >= most)
+
+    return bounded

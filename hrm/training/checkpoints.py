@@ -39,6 +39,10 @@ class Progress:
     """Spent in the epoch's training so far."""
     best_loss: float | None = None
     """Lowest validation loss of a finished epoch; 1 - board acc with `train.best_by: board_acc`."""
+    drawn: int = 0
+    """Puzzles drawn since the start, with `train.halting: learned`."""
+    tally: dict[str, float] = field(default_factory=dict)
+    """What the learner noted in the epoch so far, summed."""
     history: list[dict[str, float]] = field(default_factory=list)
     """The metrics of each finished epoch, as in `metrics.jsonl`."""
 
@@ -49,6 +53,7 @@ def save(
     progress: Progress,
     models: Mapping[str, nn.Module],
     optimizers: Mapping[str, Optimizer],
+    slots: Mapping[str, Tensor],
 ) -> None:
     """Write the training state to `folder`; the state before stays beside it.
 
@@ -58,6 +63,7 @@ def save(
         progress: position and metrics.
         models: modules by name.
         optimizers: by name, of one parameter group each.
+        slots: puzzles in thought, where they outlast a batch.
 
     Raises:
         OSError: if it cannot be written; the old state is then still there.
@@ -70,6 +76,7 @@ def save(
     for name, optimizer in optimizers.items():
         for index, state in optimizer.state_dict()["state"].items():
             named |= {f"{name}/{index}/{key}": tensor for key, tensor in state.items()}
+    named |= {f"slots/{name}": tensor for name, tensor in slots.items()}
     content = {"format_version": FORMAT_VERSION, **identity, "progress": asdict(progress)}
     current = folder / CURRENT
     new = folder / _NEW
@@ -89,6 +96,11 @@ class Checkpoint:
     named: dict[str, Tensor]
     passed_over: list[str]
     """A line for each damaged file that was skipped and is newer than this one."""
+
+    @property
+    def slots(self) -> dict[str, Tensor]:
+        """Puzzles in thought, where they outlast a batch."""
+        return _below(self.named, "slots")
 
     def restore(self, models: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer]) -> None:
         """Load the state into the models and the optimizers.
@@ -140,8 +152,9 @@ def _parse(path: Path, text: str) -> tuple[Progress, dict[str, Any]]:
                 f" {FORMAT_VERSION}; go on with the version in versions.json"
             )
         progress = Progress(**content.pop("progress"))
-        counts = (progress.epoch, progress.batch, progress.updates)
+        counts = (progress.epoch, progress.batch, progress.updates, progress.drawn)
         numbers = (progress.loss_sum, progress.train_seconds, progress.best_loss or 0.0)
+        numbers += tuple(progress.tally.values())
         if not all(type(count) is int and count >= 0 for count in counts):
             raise TypeError
         if not all(isinstance(number, int | float) for number in numbers):

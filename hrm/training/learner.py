@@ -7,12 +7,12 @@ done.
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from hrm import distributed
 from hrm.config.train import TrainConfig
@@ -21,8 +21,9 @@ from hrm.errors import Diverged
 from hrm.inference import halting
 from hrm.machine import Machine
 from hrm.models import kernels
-from hrm.models.losses import cross_entropy
+from hrm.models.losses import LOSSES
 from hrm.models.network import Network
+from hrm.models.published import PublishedNetwork
 from hrm.models.segment import Output, State
 from hrm.randomness import Purpose
 from hrm.tasks.examples import Examples
@@ -47,9 +48,21 @@ class Learner:
         self.config, self.model, self.update_cnt = config, model, update_cnt
         self.machine = Machine.of(config)
         self.rule = halting.fixed(config.train_segment_cnt)
-        self.average = copy.deepcopy(model) if config.ema else model
+        self.average = _average_of(model) if config.ema else model
         self._segment = _compiled(model) if config.compile else model
         self.optimizers = make_optimizers(config, model)
+        self.noted: dict[str, float] = {}
+        """Sums of what was noted during the last batch; see `metrics`."""
+
+    @property
+    def wanted(self) -> int:
+        """Puzzles of a batch."""
+        return self.config.batch_size
+
+    @property
+    def updates_a_batch(self) -> int:
+        """Optimizer updates for each batch."""
+        return self.config.train_segment_cnt
 
     def learn(self, examples: Examples, updates: int) -> float:
         """Learn from one batch, from the initial state until every slot is done.
@@ -97,9 +110,20 @@ class Learner:
         self._step(update)
         return loss
 
+    def tensors(self) -> dict[str, Tensor]:
+        """What a checkpoint must hold besides models and optimizers."""
+        return {}
+
+    def restore(self, named: Mapping[str, Tensor]) -> None:
+        """Go on with the `tensors` of a checkpoint."""
+
+    def metrics(self, tally: Mapping[str, float]) -> dict[str, float]:
+        """Of an epoch, from the sum of all `noted`."""
+        return {}
+
     def learning_rate(self, update: int) -> float:
         """The learning rate of an update, counted from 0."""
-        return learning_rate(self.config, update, self.update_cnt)
+        return learning_rate(self.config, update, self.update_cnt, self.config.lr)
 
     def cycles(self, update: int) -> int:
         """H cycles of an update's segment, counted from 0."""
@@ -108,18 +132,30 @@ class Learner:
 
     def _backward(self, part: Part, cycles: int) -> float:
         state, output = self._segment(part.state, part.inputs, H_cycle_cnt=cycles)
-        loss = cross_entropy(output.logits, part.targets) * part.share
-        loss.backward()
         part.state = state.detach()
+        loss = self.loss(part, output)
+        loss.backward()
         return loss.item()
+
+    def loss(self, part: Part, output: Output) -> Tensor:
+        """What a part adds to the loss of a segment.
+
+        Args:
+            part: with its state after the segment, cut from the graph.
+            output: of the segment.
+        """
+        return LOSSES[self.config.loss](output.logits, part.targets) * part.share
 
     def _step(self, update: int) -> None:
         distributed.sum_gradients(self.model.parameters())
+        if isinstance(self.model, PublishedNetwork):
+            distributed.sum_rows(self.model.embedding.puzzles.weights)
         if self.config.grad_clip:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.grad_clip)
         for optimizer in self.optimizers.values():
+            peak = optimizer.defaults["lr"]
             for group in optimizer.param_groups:
-                group["lr"] = self.learning_rate(update)
+                group["lr"] = learning_rate(self.config, update, self.update_cnt, peak)
             optimizer.step()
             optimizer.zero_grad()
         if self.config.ema:
@@ -129,9 +165,19 @@ class Learner:
     def _move_average(self, updates: int) -> None:
         # The first updates have more weight. Otherwise the random initial weights would stay in the
         # average for long: with 0.999, a third of them after 1,000 updates.
-        decay = min(self.config.ema, (1 + updates) / (10 + updates))
+        first = (1 + updates) / (10 + updates) if self.config.ema_warmup else 1.0
+        decay = min(self.config.ema, first)
         for average, new in zip(self.average.parameters(), self.model.parameters(), strict=True):
             average.lerp_(new, 1 - decay)
+
+
+def _average_of(model: Network) -> Network:
+    """A copy of a model for its moving average. Vectors of puzzle identifiers are not averaged, so
+    both have the same ones."""
+    average = copy.deepcopy(model)
+    if isinstance(model, PublishedNetwork) and isinstance(average, PublishedNetwork):
+        average.embedding.puzzles.weights = model.embedding.puzzles.weights
+    return average
 
 
 def _compiled(model: nn.Module) -> Callable[..., tuple[State, Output]]:

@@ -1,9 +1,11 @@
 """Slots: each holds an example that the model is thinking about, with its state.
 
 Every optimizer update is one segment of thought about all slots. A halting rule says which slots
-are done. With `halting.fixed` all are done at once, and the next batch fills them.
+are done. With `halting.fixed` all are done at once, and the next batch takes their place. Where the
+network says when it is done, each slot is filled anew when its own example is done.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,11 +57,91 @@ class Slots:
         self.segments = np.zeros(len(examples), dtype=np.int64)
         self.done = np.zeros(len(examples), dtype=bool)
 
-    def advance(self, rule: Rule) -> NDArray[np.bool_]:
-        """Count a segment and return ``(B,)`` which slots are done now."""
+    def advance(
+        self,
+        rule: Rule,
+        halt: NDArray[np.float32] | None = None,
+        least: NDArray[np.int64] | None = None,
+    ) -> NDArray[np.bool_]:
+        """Count a segment and return ``(B,)`` which slots are done now.
+
+        Args:
+            rule: says so.
+            halt: for the rule; see `Moment`.
+            least: likewise.
+        """
         self.segments += 1
-        self.done = rule(Moment(self.segments))
+        self.done = rule(Moment(self.segments, halt=halt, least=least))
         return self.done
+
+    def fill(self, model: Network, examples: Examples) -> None:
+        """Begin with new examples in the slots that are done.
+
+        Args:
+            model: whose states they are.
+            examples: as many as there are such slots, in order.
+        """
+        where, device = np.flatnonzero(self.done), next(model.parameters()).device
+        self.examples = _replaced(self.examples, where, examples)
+        inputs = to_inputs(self.examples.inputs, self.examples.puzzle_ids, device)
+        targets = to_targets(self.examples.answers, device)
+        for part in self.parts:
+            new = torch.from_numpy(self.done)[part.numbers].to(device).view(-1, 1, 1)
+            initial = model.initial_state(len(part.numbers), self.examples.shape)
+            zH, zL = (
+                None if old is None or begun is None else torch.where(new, begun, old)
+                for begun, old in zip(initial, part.state, strict=True)
+            )
+            assert zH is not None
+            part.state = State(zH.detach(), None if zL is None else zL.detach())
+            part.inputs, part.targets = inputs.of(part.numbers), targets[part.numbers]
+        self.segments[where], self.done[where] = 0, False
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything that a checkpoint must hold, of the slots of all processes."""
+        examples = self.examples
+        named = {"inputs": examples.inputs, "answers": examples.answers}
+        named |= {"segments": self.segments, "done": self.done}
+        if examples.puzzle_ids is not None:
+            named["puzzle_ids"] = examples.puzzle_ids
+        found = {name: torch.from_numpy(array.copy()) for name, array in named.items()}
+        numbers = torch.cat([part.numbers for part in self.parts])
+        state = State.join([part.state for part in self.parts])
+        for name, own in zip(("zH", "zL"), state, strict=True):
+            if own is not None:
+                found[name] = distributed.gather_rows(numbers, own, len(examples))
+        return found
+
+    @staticmethod
+    def restored(model: Network, named: Mapping[str, Tensor], micro_batch: int) -> "Slots":
+        """The slots whose `tensors` these are.
+
+        Raises:
+            KeyError: if one is missing.
+        """
+        arrays = {name: tensor.numpy() for name, tensor in named.items() if name[0] != "z"}
+        examples = Examples(
+            arrays["inputs"], arrays["answers"], puzzle_ids=arrays.get("puzzle_ids")
+        )
+        slots = Slots(model, examples, micro_batch)
+        slots.segments, slots.done = arrays["segments"], arrays["done"]
+        device = next(model.parameters()).device
+        for part in slots.parts:
+            zL = named["zL"][part.numbers].to(device) if "zL" in named else None
+            part.state = State(named["zH"][part.numbers].to(device), zL)
+        return slots
+
+
+def _replaced(old: Examples, where: NDArray[np.int64], new: Examples) -> Examples:
+    """Examples of which some are others now."""
+    arrays = []
+    for name in ("inputs", "answers", "puzzle_ids"):
+        before, after = getattr(old, name), getattr(new, name)
+        if before is not None:
+            before = before.copy()
+            before[where] = after
+        arrays.append(before)
+    return Examples(arrays[0], arrays[1], puzzle_ids=arrays[2])
 
 
 def _own_parts(examples: Examples, micro_batch: int) -> list[tuple[Tensor, float]]:

@@ -26,8 +26,8 @@ from hrm.tasks.examples import Examples
 from hrm.training import checkpoints
 from hrm.training.checkpoints import Progress
 from hrm.training.identity import require_same, require_same_choice
-from hrm.training.learner import Learner
 from hrm.training.metrics import to_be_lowest, write_metrics
+from hrm.training.rounds import rounds_of
 
 
 class Reporter(Protocol):
@@ -76,10 +76,9 @@ class Trainer:
             config.model, self.task.grid, registry.describe(config.task)
         )
         self.model = self.model.to(config.train.device)
-        self.batch_cnt = dataset.batch_cnt(config.train.batch_size)
-        updates_an_epoch = self.batch_cnt * config.train.train_segment_cnt
-        self.update_cnt = config.train.epoch_cnt * updates_an_epoch
-        self.learner = Learner(config.train, self.model, self.update_cnt)
+        self.rounds = rounds_of(config, dataset)
+        self.update_cnt = self.rounds.update_cnt
+        self.learner = self.rounds.learner(config.train, self.model, self.update_cnt)
         self.best = copy.deepcopy(self.model)
         self.progress = Progress()
         self.identity = {
@@ -109,6 +108,7 @@ class Trainer:
         if not accept_changes:
             require_same(self.folder, checkpoint.identity, self.identity)
         checkpoint.restore(self._models(), self.learner.optimizers)
+        self.learner.restore(checkpoint.slots)
         self.progress = checkpoint.progress
         distributed.wait_for_all()  # all have read the checkpoint before it is written again
         # Everything in the folder is written anew, in case a file was lost or damaged.
@@ -131,9 +131,8 @@ class Trainer:
             if not self.progress.updates:
                 self.save()
             while self.progress.epoch <= train.epoch_cnt:
-                batches = self.dataset.batches(self.progress.epoch, train.seed, train.batch_size)
-                self._train_epoch(batches)
-                self._finish_epoch()
+                shown = self._train_epoch()
+                self._finish_epoch(shown)
 
     def save(self) -> None:
         """Write the whole training state, and the model as `checkpoints/last`.
@@ -143,9 +142,11 @@ class Trainer:
             OSError: if it cannot be written; what was saved before stays.
         """
         self._require_finite_weights()
+        slots = self.learner.tensors()
         if distributed.is_main():
             last, optimizers = self.folder / "checkpoints" / "last", self.learner.optimizers
-            checkpoints.save(last, self.identity, self.progress, self._models(), optimizers)
+            models = self._models()
+            checkpoints.save(last, self.identity, self.progress, models, optimizers, slots)
             self._write_model("last", self.learner.average)
         self._saved_at = time.monotonic()
 
@@ -155,21 +156,27 @@ class Trainer:
             loss = self.learner.learn(batch, self.progress.updates)
         except Diverged as error:
             raise Diverged(self._last_good(str(error))) from None
-        self.progress.updates += self.config.train.train_segment_cnt
+        self.progress.updates += self.learner.updates_a_batch
+        for name, value in self.learner.noted.items():
+            self.progress.tally[name] = self.progress.tally.get(name, 0.0) + value
         return loss
 
-    def _train_epoch(self, batches: list[Examples]) -> None:
+    def _train_epoch(self) -> int:
+        """Train on what is left of the epoch, and return how many puzzles all of it shows."""
         progress = self.progress
-        done = sum(map(len, batches[: progress.batch]))
+        sizes = self.rounds.begin(progress.epoch)
+        done = sum(sizes[: progress.batch])
         self.model.train()
-        for batch in batches[progress.batch :]:
+        for size in sizes[progress.batch :]:
             began = time.perf_counter()
-            progress.loss_sum += self.train_batch(batch) * len(batch)
+            batch = self.rounds.draw(progress, self.learner.wanted)
+            progress.loss_sum += self.train_batch(batch) * size
             progress.batch += 1
             progress.train_seconds += time.perf_counter() - began
-            done += len(batch)
-            self._report("train", done, self.config.task.train_count)
+            done += size
+            self._report("train", done, sum(sizes))
             self._save_if_due()
+        return sum(sizes)
 
     def _save_if_due(self, busy: bool = False) -> bool:
         """Save if it is time, and stop if asked to.
@@ -191,12 +198,12 @@ class Trainer:
             raise SavedAndStopped
         return bool(someone_busy)
 
-    def _finish_epoch(self) -> None:
+    def _finish_epoch(self, shown: int) -> None:
         progress = self.progress
         self._require_finite_weights()
         began = time.perf_counter()
         row = {"epoch": progress.epoch, "updates": progress.updates}
-        row |= {"train_loss": progress.loss_sum / self.config.task.train_count}
+        row |= {"train_loss": progress.loss_sum / shown, **self.learner.metrics(progress.tally)}
         row |= self._validate()
         if not all(map(math.isfinite, row.values())):
             raise Diverged(self._last_good("the validation loss is not finite"))
@@ -204,7 +211,7 @@ class Trainer:
         row |= {
             "lr": self.learner.learning_rate(progress.updates - 1),
             "seconds": round(seconds, 3),
-            "boards_per_second": round(self.config.task.train_count / progress.train_seconds, 1),
+            "boards_per_second": round(shown / progress.train_seconds, 1),
         }
         progress.history.append(row)
         loss = to_be_lowest(row, self.config.train.best_by)
@@ -216,6 +223,7 @@ class Trainer:
             self._write_model("best", self.best)
         progress.epoch, progress.batch = progress.epoch + 1, 0
         progress.loss_sum = progress.train_seconds = 0.0
+        progress.tally = {}
         self.save()
         self._write_metrics()
         if distributed.is_main():
@@ -272,8 +280,8 @@ class Trainer:
             raise Diverged(self._last_good("a weight is not finite"))
 
     def _last_good(self, problem: str) -> str:
-        batch = min(self.progress.batch + 1, self.batch_cnt)
-        where = f"epoch {self.progress.epoch}, batch {batch} of {self.batch_cnt}"
+        batch = min(self.progress.batch + 1, self.rounds.batch_cnt)
+        where = f"epoch {self.progress.epoch}, batch {batch} of {self.rounds.batch_cnt}"
         return (
             f"{problem} ({where}); the last good state stays in"
             f" {self.folder / 'checkpoints' / 'last'}; lower train.lr or set train.grad_clip=1"

@@ -67,6 +67,8 @@ class _Counts(click.ParamType):
               help="Draw accuracy against size and difficulty (PNG, PDF or SVG).")  # fmt: skip
 @click.option("--curve", type=click.Path(path_type=Path),
               help="Compare ways of thinking; draw what each gains (PNG, PDF, SVG).")  # fmt: skip
+@click.option("--halted", is_flag=True,
+              help="Think until the network says that it is done: what that saves.")  # fmt: skip
 @device_option
 @task_keys_argument
 def evaluate(
@@ -79,6 +81,7 @@ def evaluate(
     count: int,
     plot: Path | None,
     curve: Path | None,
+    halted: bool,
     device: str,
     task_words: tuple[str, ...],
 ) -> None:
@@ -91,7 +94,8 @@ def evaluate(
 
     cell_acc: cells that equal the label. open_acc: the same, of the cells that are to be filled in.
     board_acc: puzzles of which every cell equals the label. solved: puzzles with a right answer,
-    the label or another one. --plot and --curve need Matplotlib.
+    the label or another one. q_halt_acc: puzzles of which the network says rightly whether its
+    answer is exact (networks hrm_act and trm). --plot and --curve need Matplotlib.
 
     pass_1, pass_2, where the puzzles are views of questions: questions of which the first answer,
     or one of the first two, is right when all views vote.
@@ -103,6 +107,10 @@ def evaluate(
     if curve and (segments or plot):
         raise ValueError(
             "--curve: chooses the segment counts itself; leave out --segments and --plot"
+        )
+    if halted and (segments or plot or curve):
+        raise ValueError(
+            "--halted: chooses the segment counts itself; leave out --segments, --plot and --curve"
         )
     refuse_with_boards(boards, task_words, "shapes", "count")
     require_ending("--plot", plot, ".png", ".pdf", ".svg")
@@ -117,7 +125,7 @@ def evaluate(
         network.require_shape(shape)
     say_which(model, network, quiet=as_json)
     title = f"{Path(model).name}, {_described(sets)}"
-    if curve:
+    if curve or halted:
         _print_ways(network, task, sets, as_json, curve, title)
         return
     short = network.config.infer_segment_cnt
@@ -205,32 +213,39 @@ def _plot_sizes(path: Path, task: "Task", sets: Sets, found: Found, title: str) 
 
 
 def _print_ways(
-    network: "Network", task: "Task", sets: Sets, as_json: bool, curve: Path, title: str
+    network: "Network", task: "Task", sets: Sets, as_json: bool, curve: Path | None, title: str
 ) -> None:
     from dataclasses import asdict
 
     from rich.progress import Progress
 
-    from hrm.inference.curve import compare, ways
+    from hrm.inference.curve import FIXED, HALTED, compare, ways
+    from hrm.inference.thinking import require_halting
     from hrm.rendering.plots import save_tradeoff
 
     if len(sets) > 1:
-        raise ValueError("--curve: needs boards of one size; name one with --size")
+        option = "--curve" if curve else "--halted"
+        raise ValueError(f"{option}: needs boards of one size; name one with --size")
     (examples,) = sets.values()
     names = ways(network.config, task)
+    if not curve:
+        require_halting(network)
+        names = {name: how for name, how in names.items() if name in (FIXED, HALTED)}
     with Progress(transient=True, disable=as_json) as progress:
         bar = progress.add_task(
             "ways of thinking", total=sum(len(limits) for _, limits in names.values())
         )
         advance = lambda: progress.advance(bar)  # noqa: E731
         outcomes = compare(network, task, examples, list(names), advance)
-    save_tradeoff(curve, outcomes, len(examples), title)
+    if curve:
+        save_tradeoff(curve, outcomes, len(examples), title)
     if as_json:
         ways_json = [asdict(outcome) for outcome in outcomes]
         click.echo(json.dumps({"boards": len(examples), "ways": ways_json}))
     else:
         _show(title, *_ways_table(outcomes, len(examples)))
-    click.echo(f"Curve: {curve}", err=True)
+    if curve:
+        click.echo(f"Curve: {curve}", err=True)
 
 
 def _ways_table(outcomes: list["Outcome"], boards: int) -> tuple[list[str], list[list[str]]]:

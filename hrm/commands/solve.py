@@ -45,15 +45,17 @@ have a path of three steps or fewer, too short to watch a model think."""
 )
 @click.option(
     "--until",
-    type=click.Choice(["fixed", "settled", "solved"]),
+    type=click.Choice(["fixed", "settled", "solved", "halted"]),
     default="fixed",
     show_default=True,
-    help="Think for a fixed time; until the answer stops changing; until it is right.",
+    help="Think for a fixed time; until the answer stops changing; until it is right; until the"
+    " network says that it is done.",
 )
 @click.option(
     "--max-segments",
     type=click.IntRange(1, 10_000),
-    help="Abstain if an attempt needs longer to settle or to be solved [default: 32].",
+    help="Longest time of an attempt, after which the model abstains unless --until is halted"
+    " [default: 32; with --until halted the model's].",
 )
 @click.option(
     "--patience",

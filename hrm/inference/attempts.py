@@ -15,7 +15,7 @@ from hrm.inference import halting
 from hrm.machine import puzzles_at_a_time
 from hrm.models.batch import to_cells, to_inputs
 from hrm.models.network import Network
-from hrm.models.segment import Inputs, State
+from hrm.models.segment import Inputs, Output, State
 from hrm.rendering.frame import Frame
 from hrm.tasks.grid import IGNORE, Cells, Shape, Symmetry
 from hrm.tasks.task import Task
@@ -108,16 +108,16 @@ def attempt(
     unchanged = np.zeros(len(puzzles), dtype=np.int64)
     active = np.arange(len(puzzles))
     for segment in range(1, max_segments + 1):
-        state, logits = _segment(model, state, inputs, recorder)
-        new = how.symmetry.undo(to_cells(logits.argmax(-1), shape))
+        state, output = _segment(model, state, inputs, recorder)
+        new = how.symmetry.undo(to_cells(output.logits.argmax(-1), shape))
         same = (new == answers[active]).all(axis=(1, 2))
         unchanged[active] = np.where(same, unchanged[active] + 1, 0)
         answers[active], segments[active] = new, segment
-        finished = rule(
-            halting.Moment(
-                segments[active], puzzles[active], new, unchanged[active], hopeless[active]
-            )
+        halt = None if output.halt is None else output.halt.float().cpu().numpy()
+        moment = halting.Moment(
+            segments[active], puzzles[active], new, unchanged[active], hopeless[active], halt
         )
+        finished = rule(moment)
         done[active] = finished
         if finished.any():
             staying = torch.from_numpy(~finished).to(inputs.tokens.device)
@@ -154,10 +154,12 @@ class _Recorder:
 
 def _segment(
     model: Network, state: State, inputs: Inputs, recorder: _Recorder | None
-) -> tuple[State, Tensor]:
+) -> tuple[State, Output]:
     """One segment of many puzzles, in batches that fit the cache."""
     size = puzzles_at_a_time(inputs.tokens.device, inputs.tokens.shape[1:].numel())
     parts = zip(state.split(size), inputs.split(size), strict=True)
     thought = [model(part, shown, recorder) for part, shown in parts]
     states, outputs = zip(*thought, strict=True)
-    return State.join(states), torch.cat([output.logits for output in outputs])
+    halts = [output.halt for output in outputs if output.halt is not None]
+    logits = torch.cat([output.logits for output in outputs])
+    return State.join(states), Output(logits, torch.cat(halts) if halts else None)

@@ -17,7 +17,7 @@ from hrm.tasks.task import Task
 LIMITS = (1, 2, 4, 8, 16, 32)
 """Segments that an attempt may take at most."""
 
-FIXED = "fixed time"
+FIXED, HALTED = "fixed time", "until halted"
 RESTARTS = 7
 """As many further attempts as the square has further symmetries."""
 
@@ -48,12 +48,15 @@ def ways(config: NetworkConfig, task: Task) -> dict[str, tuple[Thinking, tuple[i
     found = {
         FIXED: (Thinking(), LIMITS),
         "until settled": (Thinking("settled"), LIMITS[2:]),
+        HALTED: (Thinking("halted"), LIMITS),
         "until solved": (checked, LIMITS),
         f"until solved, {views} symmetries": (replace(checked, symmetries=True), LIMITS),
         f"until solved, {1 + RESTARTS} starts": (replace(checked, restarts=RESTARTS), LIMITS),
         f"vote of {views} symmetries": (Thinking(symmetries=True), short),
         f"vote of {1 + RESTARTS} starts": (Thinking(restarts=RESTARTS), short),
     }
+    if not hasattr(config, "q_continue"):
+        del found[HALTED]
     seen_otherwise = views > 1 and task.puzzle_identifiers == 1  # see `think`
     return {way: how for way, how in found.items() if seen_otherwise or "symmetries" not in way}
 

@@ -38,10 +38,13 @@ class Metrics:
     """Puzzles of which every cell equals the label."""
     solved: float
     """Puzzles answered rightly, as the label says or otherwise."""
+    q_halt_acc: float | None = None
+    """Puzzles of which the network says rightly whether its answer is exact; None: it says nothing.
+    """
 
     def as_dict(self, suffix: str = "") -> dict[str, float]:
         """The metrics by name, each name ending in `suffix`."""
-        return {name + suffix: value for name, value in asdict(self).items()}
+        return {k + suffix: value for k, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,19 +58,26 @@ class Scores:
     loss: NDArray[np.float64]
     ballots: list[Ballot] = field(default_factory=list)
     """Where puzzles are views of questions: a vote each."""
+    halt_right: NDArray[np.bool_] | None = None
+    """Whether the network says rightly that the answer is exact; None: it says nothing."""
 
     @staticmethod
     def joined(parts: "Sequence[Scores]") -> "Scores":
         """The scores of several batches as one."""
+        ballots = [ballot for part in parts for ballot in part.ballots]
         names = [field.name for field in fields(Scores) if field.name != "ballots"]
-        arrays = {n: np.concatenate([getattr(part, n) for part in parts]) for n in names}
-        return Scores(**arrays, ballots=[ballot for part in parts for ballot in part.ballots])
+        columns = {name: [getattr(part, name) for part in parts] for name in names}
+        there = {name: column for name, column in columns.items() if column[0] is not None}
+        arrays = {name: np.concatenate(column) for name, column in there.items()}
+        return Scores(**arrays, ballots=ballots)
 
     @property
     def means(self) -> Metrics:
         """Over the puzzles."""
         columns = {"loss": self.loss, "cell_acc": self.cell_acc, "open_acc": self.open_acc}
         columns |= {"board_acc": self.exact, "solved": self.solved}
+        if self.halt_right is not None:
+            columns["q_halt_acc"] = self.halt_right
         return Metrics(**{name: float(values.mean()) for name, values in columns.items()})
 
     def as_dict(self) -> dict[str, float]:
@@ -178,13 +188,15 @@ def _judge(
     graded = (examples.answers != IGNORE).reshape(count, -1)
     right = (answers == examples.answers).reshape(count, -1)
     filled = task.open_cells(examples.inputs).reshape(count, -1) & graded
+    exact = equal_where_graded(answers, examples.answers)
     return Scores(
         cell_acc=_share(right, graded),
         open_acc=_share(right, filled),
-        exact=equal_where_graded(answers, examples.answers),
+        exact=exact,
         solved=task.solves(examples, answers),
         loss=losses,
         ballots=_ballots(task, examples, answers, halt),
+        halt_right=None if halt is None else (halt[:, 0] >= 0).cpu().numpy() == exact,
     )
 
 

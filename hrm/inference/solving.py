@@ -164,6 +164,7 @@ def solve_all(
     model = load_model(model, device)
     task = task or task_of(model)
     thinking = Thinking.of(model.config.infer_segment_cnt, segments, **how)
+    thinking.rule(task, model)  # refuses what the network cannot do
     puzzles = [puzzle for board in boards for puzzle in _puzzles_of(task, board)]
     _require_fit(task, model, [puzzle.input for puzzle in puzzles])
     return _solve_each(puzzles, model, task, thinking, 1 if watch else batch_size, watch)
@@ -220,7 +221,12 @@ def _solve_batch(
     thoughts = think(model, task, puzzles, thinking, hopeless, watch, task.identify(puzzles))
     seconds = (time.perf_counter() - began) / len(puzzles)
     for i, verdict in enumerate(task.judge(puzzles, thoughts.answers, labels)):
-        sure = {"fixed": True, "settled": bool(thoughts.done[i]), "solved": verdict.solved}
+        sure = {
+            "fixed": True,
+            "halted": True,
+            "settled": bool(thoughts.done[i]),
+            "solved": verdict.solved,
+        }
         yield Solution(
             task=task,
             input=puzzles[i],

@@ -36,7 +36,7 @@ BATCHES_TOGETHER = 16
 """Batches whose puzzles are thought about together: with 16, puzzles that need longer fill whole
 batches again, and solving 10×10 boards until solved went from 173 to 300 boards a second."""
 
-Until = Literal["fixed", "settled", "solved"]
+Until = Literal["fixed", "settled", "solved", "halted"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ class Thinking:
 
     until: Until = "fixed"
     """`fixed`: all of `max_segments`. `settled`: until the answer has stood unchanged for
-    `patience` segments. `solved`: until it is right, by the task's checker."""
+    `patience` segments. `solved`: until it is right, by the task's checker. `halted`: until the
+    network says that it is done."""
     max_segments: int = MAX_SEGMENTS
     """Of each attempt, at most."""
     patience: int = PATIENCE
@@ -86,7 +87,7 @@ class Thinking:
             raise ValueError(f"until: {until!r}; choose from {', '.join(get_args(Until))}")
         if until == "fixed" and max_segments is not None:
             raise ValueError(
-                "max_segments: needs until=settled or solved; a fixed time is segments"
+                "max_segments: needs until=settled, solved or halted; a fixed time is segments"
             )
         if until != "fixed" and segments is not None:
             raise ValueError(f"segments: is a fixed time; with until={until} give max_segments")
@@ -98,16 +99,24 @@ class Thinking:
                 raise ValueError(f"{name}: {value}; give 1 or more")
         if restarts < 0:
             raise ValueError(f"restarts: {restarts}; give 0 or more")
-        longest = (segments or own_segments) if until == "fixed" else max_segments or MAX_SEGMENTS
+        usual = MAX_SEGMENTS if until in ("settled", "solved") else own_segments
+        longest = segments or max_segments or usual
         how = cast(Until, until)
         return Thinking(how, longest, patience or PATIENCE, symmetries, restarts, noise_seed)
 
-    def rule(self, task: Task) -> halting.Rule:
-        """Who is done."""
+    def rule(self, task: Task, model: Network) -> halting.Rule:
+        """Who is done.
+
+        Raises:
+            ValueError: if it is for the network to say, and it has no head for that.
+        """
         if self.until == "solved":
             return halting.solved(task)
         if self.until == "settled":
             return halting.settled(self.patience)
+        if self.until == "halted":
+            require_halting(model)
+            return halting.learned(model.config.q_continue)
         return halting.fixed(self.max_segments)
 
     def attempts(self, task: Task) -> "list[Attempt]":
@@ -124,6 +133,24 @@ class Thinking:
                 for n in range(1, self.restarts + 1)
             ),
         ]
+
+
+def require_halting(model: Network) -> None:
+    """Refuse a network that does not say when it is done.
+
+    Raises:
+        ValueError: naming the network.
+    """
+    if not says_when(model):
+        raise ValueError(
+            f"until: halted needs a network that says when it is done, and {model.config.network}"
+            " does not; use settled or solved"
+        )
+
+
+def says_when(model: Network) -> bool:
+    """Whether a network has a head that says when it is done."""
+    return hasattr(model.config, "q_continue")
 
 
 def puzzles_together(device: torch.device, cell_cnt: int) -> int:
@@ -162,7 +189,7 @@ def think(
         )
     hopeless = np.zeros(len(puzzles), dtype=bool) if hopeless is None else hopeless
 
-    model, rule = model.on(task.grid), thinking.rule(task)
+    model, rule = model.on(task.grid), thinking.rule(task, model)
 
     def attempt(how: Attempt, which: NDArray[np.int64]) -> Thoughts:
         ids = None if puzzle_ids is None else puzzle_ids[which]

@@ -15,6 +15,7 @@ CHECKED = (
     "inference.evaluation",
     "inference.solving",
     "training.slots",
+    "training.halting_learner",
 )
 """Modules through which tensors and arrays of codes pass; pydantic's have their own checks, and
 `inference.thinking` refuses what is wrong itself."""

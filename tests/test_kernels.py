@@ -16,6 +16,7 @@ from hrm.inference.solving import solve_all
 from hrm.models import kernels
 from hrm.models.batch import to_targets, to_tokens
 from hrm.models.hrm import HRM
+from hrm.models.network import Network
 from hrm.runs import folder as runs
 from hrm.runs import launch
 from hrm.tasks.examples import Examples
@@ -139,7 +140,7 @@ def test_one_thread_may_train_on_kernels_while_another_solves_without_them():
         hook.remove()
         return torch.stack(logits)
 
-    def before_each_update(model: HRM, meet: Callable[[], object]):
+    def before_each_update(model: Network, meet: Callable[[], object]):
         return model.H.register_forward_pre_hook(lambda *_: (meet(), None)[1])
 
     losses, logits = train(int), solve(int)

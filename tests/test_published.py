@@ -66,12 +66,13 @@ def test_segments_equal_the_ones_written_out(name):
     model, config = network(name), NETWORKS[name]
     tokens, ids = torch.randint(5, (2, 6)), torch.tensor([3, 1])
     state = model.initial_state(2)
-    plain = [reference.initial(model.state_dict(), state.zH.shape[1])] * 2
+    plain: Any = [reference.initial(model.state_dict(), state.zH.shape[1])] * 2
     for _ in range(2):
         state, output = model(state, Inputs(tokens, ids))
         for i in range(2):
+            zH, zL = plain[i]
             *plain[i], logits, halt = reference.segment(
-                *plain[i], tokens[i], int(ids[i]), model.state_dict(), config
+                zH, zL, tokens[i], int(ids[i]), model.state_dict(), config
             )
             torch.testing.assert_close(output.logits[i], logits, atol=3e-5, rtol=1e-4)
             torch.testing.assert_close(output.halt[i], halt, atol=1e-4, rtol=1e-4)

@@ -1,6 +1,6 @@
 """What a run is: a task, a model and a training."""
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
@@ -13,12 +13,18 @@ from hrm.section import Section
 from hrm.tasks import registry
 from hrm.tasks.settings import TaskSettings
 
+# Which keys there are depends on the network; a type checker cannot know it.
+if TYPE_CHECKING:
+    _Model = Any
+else:
+    _Model = networks.NetworkConfig
+
 
 class RunConfig(Section):
     """A whole run."""
 
     task: SerializeAsAny[TaskSettings] = Field(default_factory=lambda: registry.read_settings({}))
-    model: networks.NetworkConfig = ModelConfig()
+    model: _Model = ModelConfig()
     train: TrainConfig = TrainConfig()
 
     @field_validator("task", mode="before")
@@ -44,18 +50,18 @@ class RunConfig(Section):
                 f" of its {self.model.tied_to_size_by}; set model.rope_2d=true and"
                 " model.use_abs_pos=false"
             )
-        if self.train.halting == "learned":
+        if self.train.halt == "learned":
             self._require_halting()
         return self
 
     def _require_halting(self) -> None:
         if isinstance(self.model, ModelConfig):
             raise ValueError(
-                "train.halting: learned needs a network that says when it is done; set"
+                "train.halt: learned needs a network that says when it is done; set"
                 " model.network=hrm_act or trm"
             )
         if len(self.task.parts()) > 1:
-            raise ValueError("train.halting: learned needs puzzles of one size; use fixed")
+            raise ValueError("train.halt: learned needs puzzles of one size; use fixed")
 
     def to_yaml(self) -> str:
         """The YAML text that `load.load_config` reads back to an equal config."""

@@ -46,15 +46,15 @@ class TrainConfig(Section):
     equal ones the earliest."""
     train_segment_cnt: Annotated[int, Field(ge=1, le=10_000)] = 2
     """Segments each batch is thought about in training, with an optimizer update after each; with
-    `halting: learned`, the most of them."""
-    halting: Literal["fixed", "learned"] = "fixed"
+    `halt: learned`, the most of them."""
+    halt: Literal["fixed", "learned"] = "fixed"
     """When the next puzzle takes a place in the batch: after `train_segment_cnt` segments, or when
     the network says that it is done, which it learns (networks hrm_act and trm)."""
     exploration: Annotated[float, Field(ge=0, le=1)] = 0.1
-    """With `halting: learned`: how often a puzzle is thought about for at least 2 to
+    """With `halt: learned`: how often a puzzle is thought about for at least 2 to
     `train_segment_cnt` segments, whatever the network says."""
     keep_drawn: bool = False
-    """With `halting: learned`: puzzles wait until a place is free. Otherwise an update draws
+    """With `halt: learned`: puzzles wait until a place is free. Otherwise an update draws
     `batch_size` of them, as published, and those whose place is taken are dropped."""
     depth_curriculum: bool = False
     """Begin with shallow segments: a third of `H_cycle_cnt` for the first 30 % of training, two

@@ -27,6 +27,11 @@ class Network(nn.Module, Pretrained):
     config: Any
     grid: Grid
     task: dict[str, Any]
+    embedding: Any
+    head: Any
+    q_head: Any
+    H: Any
+    L: Any
 
     def initial_state(self, batch_size: int, shape: Shape | None = None) -> State:
         """The state before any thinking, the same for all puzzles.

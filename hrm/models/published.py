@@ -101,7 +101,9 @@ class PublishedNetwork(Network):
         x = self.embedding(tokens.flatten(1), ids)
         cycles = H_cycle_cnt or self.config.H_cycle_cnt
         state = self.segment(state, x, cycles, on_update or do_nothing)
-        return state, Output(self.answer(state), self.q_head(state.zH[:, 0]).float())
+        halt = self.q_head(state.zH[:, 0])
+        halt = halt.to(torch.promote_types(halt.dtype, torch.float32))
+        return state, Output(self.answer(state), halt)
 
     def segment(
         self, state: State, x: Float[Tensor, "B T D"], cycles: int, on_update: OnUpdate

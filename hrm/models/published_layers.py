@@ -55,7 +55,7 @@ def rms_norm(x: Float[Tensor, "... N"]) -> Float[Tensor, "... N"]:
 
     `F.rms_norm` rounds otherwise where the axis is a transposed one.
     """
-    wide = x.float()
+    wide = x.to(torch.promote_types(x.dtype, torch.float32))
     return (wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + NORM_EPS)).to(x.dtype)
 
 

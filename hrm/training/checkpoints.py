@@ -40,7 +40,7 @@ class Progress:
     best_loss: float | None = None
     """Lowest validation loss of a finished epoch; 1 - board acc with `train.best_by: board_acc`."""
     drawn: int = 0
-    """Puzzles drawn since the start, with `train.halting: learned`."""
+    """Puzzles drawn since the start, with `train.halt: learned`."""
     tally: dict[str, float] = field(default_factory=dict)
     """What the learner noted in the epoch so far, summed."""
     history: list[dict[str, float]] = field(default_factory=list)

@@ -114,12 +114,11 @@ class HaltingLearner(Learner):
 
     def metrics(self, tally: Mapping[str, float]) -> dict[str, float]:
         """Of an epoch, from the sum of all `noted`: means over the puzzles that were done in it,
-        and losses of a puzzle and segment."""
-        named = {name: value for name, value in tally.items() if name not in ("count", "slots")}
-        return {
-            f"train_{name}": value / max(1.0, tally["slots" if "loss" in name else "count"])
-            for name, value in named.items()
-        }
+        and losses of a puzzle and segment. Without such puzzles, there are no means."""
+        losses = {name: tally[name] / tally["slots"] for name in tally if name.endswith("_loss")}
+        means = ("cell_acc", "board_acc", "q_halt_acc", "segments") if tally["count"] else ()
+        found = losses | {name: tally[name] / tally["count"] for name in means}
+        return {f"train_{name}": value for name, value in found.items()}
 
     def _filled(self, examples: Examples) -> Slots:
         if self.slots is None:

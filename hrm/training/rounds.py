@@ -90,7 +90,7 @@ class EndlessRow(Batches):
 
 def rounds_of(config: RunConfig, dataset: Dataset) -> Batches:
     """What a run is shown, by its way of halting."""
-    return (EndlessRow if config.train.halting == "learned" else Batches)(config, dataset)
+    return (EndlessRow if config.train.halt == "learned" else Batches)(config, dataset)
 
 
 def _joined(parts: list[Examples]) -> Examples:

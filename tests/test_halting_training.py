@@ -91,7 +91,7 @@ class Plain:
         return float(loss.detach())
 
     def _one(self, slot, leaves):
-        arguments = slot["tokens"], slot["id"], leaves, self.config
+        arguments: Any = slot["tokens"], slot["id"], leaves, self.config
         zH, zL, logits, halt = reference.segment(*slot["state"], *arguments)
         slot["state"] = [z.detach() for z in zH], [z.detach() for z in zL]
         slot["segments"] += 1

@@ -62,7 +62,9 @@ class PublishedNetwork(Network):
         self.length = own.puzzle_token_cnt + grid.cell_cnt
         """Positions of the sequence (T)."""
         for name in ("zH_init", "zL_init"):
-            self.register_buffer(name, truncated_normal_(torch.empty(width), std=1.0))
+            # Rounded to bfloat16, as the published ones are.
+            vector = truncated_normal_(torch.empty(width), std=1.0).bfloat16().float()
+            self.register_buffer(name, vector)
         self.head = linear(width, grid.answer_codes)
         self.q_head = q_head(width)
 

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from hrm import __version__
 from hrm.commands.data import data
 from hrm.commands.evaluate import evaluate
+from hrm.commands.exchange import export, import_
 from hrm.commands.info import info
 from hrm.commands.play import play
 from hrm.commands.solve import solve
@@ -85,11 +86,12 @@ def app() -> None:
     hrm train debug                    train a tiny model in seconds
     hrm train my_puzzle.py:MyPuzzle    train on a puzzle of your own
     hrm evaluate --model runs/demo     measure a model on 1,000 held-out puzzles
+    hrm import DIR --out MODEL         a checkpoint of another program
     hrm study plan studies/mini.yaml   many runs that answer one question
     """
 
 
-for command in (train, solve, play, evaluate, study, data, info):
+for command in (train, solve, play, evaluate, study, data, info, import_, export):
     app.add_command(command)
 
 

@@ -19,13 +19,13 @@ from hrm.training.halting_learner import HaltingLearner
 from hrm.training.published_optimizers import SignDescent
 
 GRID = Grid(2, 2, input_codes=3, answer_codes=3, puzzle_identifiers=4)
-SIZES = {"d_model": 8, "head_cnt": 2, "expansion": 0.5, "L_block_cnt": 1, "L_cycle_cnt": 1}
+SIZES: Any = {"d_model": 8, "head_cnt": 2, "expansion": 0.5, "L_block_cnt": 1, "L_cycle_cnt": 1}
 NETWORKS = {
     "hrm_act": HRMActConfig(**SIZES, H_block_cnt=1),
     "trm": TRMConfig(**SIZES, puzzle_token_cnt=2, H_cycle_cnt=2),
 }
 SLOTS, MOST, UPDATES = 5, 4, 9
-TRAIN = {
+TRAIN: Any = {
     "optimizer": "adam_atan2", "lr": 1e-2, "weight_decay": 0.5, "puzzle_lr": 2e-2,
     "puzzle_weight_decay": 0.3, "warmup_steps": 3, "loss": "stablemax", "halt": "learned",
     "train_segment_cnt": MOST, "exploration": 0.4, "batch_size": SLOTS, "micro_batch": 2,
@@ -192,7 +192,7 @@ def test_sign_descent_moves_each_row_of_the_batch_once():
     torch.testing.assert_close(table.detach(), expected)
 
 
-RUN = {
+RUN: Any = {
     "model__network": "trm", "model__d_model": 16, "model__head_cnt": 2, "model__L_block_cnt": 1,
     "model__H_cycle_cnt": 1, "model__L_cycle_cnt": 1, "model__puzzle_token_cnt": 1,
     "model__infer_segment_cnt": 2, "model__q_continue": True,

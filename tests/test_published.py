@@ -18,7 +18,7 @@ from hrm.models.published_layers import truncated_normal_
 from hrm.tasks.grid import Grid
 
 GRID = Grid(2, 3, input_codes=5, answer_codes=5, puzzle_identifiers=4)
-SMALL = {"d_model": 16, "head_cnt": 2, "expansion": 0.5}
+SMALL: Any = {"d_model": 16, "head_cnt": 2, "expansion": 0.5}
 NETWORKS = {
     "hrm_act": HRMActConfig(**SMALL, H_block_cnt=1, L_block_cnt=2),
     "hrm_act, learned": HRMActConfig(**SMALL, H_block_cnt=1, L_block_cnt=1, positions="learned"),

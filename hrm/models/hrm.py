@@ -211,6 +211,8 @@ class HRM(Network, library_name="hrm-lab", tags=["hrm", "reasoning"]):
         return self.embedding(tokens, layout.code_rows)
 
     def _layout(self, shape: Shape, device: torch.device) -> Layout:
+        if torch.compiler.is_exporting():  # there the shape may be none of numbers
+            return replace(lay_out(self.config, self.grid).to(device), shape=shape)
         if shape != self.grid.shape and self.config.local_mixing and self.grid.structure.groups:
             raise ValueError(
                 f"boards are {shape_words(shape)}, but the groups that this model mixes over are"

@@ -89,6 +89,8 @@ class RotaryEmbedding(nn.Module):
 
     def table(self, shape: Shape) -> tuple[Float[Tensor, "S P"], Float[Tensor, "S P"]]:
         """Cosines and sines for grids of a shape: each cell's, for each of the P = Dh/2 pairs."""
+        if torch.compiler.is_exporting() and isinstance(shape[0], torch.SymInt):
+            return _rotary_table(shape, self.head_width, self.two_dimensional)
         if shape == self.shape:
             return self.cos, self.sin
         return _other_rotary_table(
@@ -100,8 +102,10 @@ def _rotary_table(shape: Shape, head_width: int, two_dimensional: bool) -> tuple
     rows, columns = shape
     # Named, because a model that is read from a file is made where there are no values; see
     # `Pretrained`.
-    index = torch.arange(rows * columns, device="cpu")
-    axes = [index // columns, index % columns] if two_dimensional else [index]
+    row = torch.arange(rows, device="cpu")[:, None]
+    column = torch.arange(columns, device="cpu")
+    both = [row.expand(rows, columns).flatten(), column.expand(rows, columns).flatten()]
+    axes = both if two_dimensional else [torch.arange(rows * columns, device="cpu")]
     pairs = head_width // 2 // len(axes)
     frequencies = ROPE_BASE ** (-torch.arange(pairs, dtype=torch.float64, device="cpu") / pairs)
     angles = torch.cat([axis[:, None] * frequencies for axis in axes], dim=1)

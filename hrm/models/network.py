@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar, Self
 
+import torch
 from torch import Tensor, nn
 
 from hrm.config.networks import NetworkConfig
@@ -109,6 +110,8 @@ class Network(nn.Module, Pretrained):
         Raises:
             ValueError: if the network does not work on them, or the state is of others.
         """
+        if torch.compiler.is_exporting() and tokens.ndim == 3:
+            return tokens.shape[1], tokens.shape[2]  # of any size, see `exchange.onnx`
         # Whole numbers also where PyTorch traces, and would make sizes part of the graph.
         rows, columns = self.grid.shape if tokens.ndim == 2 else tokens.shape[1:]
         shape = int(rows), int(columns)

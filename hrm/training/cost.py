@@ -15,6 +15,7 @@ from hrm.tasks import registry
 from hrm.tasks.examples import Examples
 from hrm.tasks.task import Task
 from hrm.training.curriculum import depths
+from hrm.training.halting_learner import HaltingLearner
 from hrm.training.learner import Learner
 
 _SAMPLE_FLOPS = 3e10
@@ -62,14 +63,22 @@ def estimate(config: RunConfig) -> Cost:
 
 def run_flops(config: RunConfig) -> int:
     """Operations of all training updates of a run, without validation."""
-    shown = config.train.train_segment_cnt * config.train.epoch_cnt
+    shown = _updates_a_puzzle(config) * config.train.epoch_cnt
     total = 0.0
     for share, cycles in depths(config):
         model = _with_cycles(config.model, cycles)
         for part in config.task.parts():
-            flops = training_flops(model, registry.make(part).grid, part.train_count * shown)
-            total += share * sum(flops.values())
+            grid, count = registry.make(part).grid, part.train_count * shown
+            total += share * sum(training_flops(model, grid, count).values())
+            if config.train.halt == "learned" and config.model.q_continue:
+                # Each update looks one segment ahead.
+                total += share * count * sum(forward_flops(model, grid).values())
     return round(total)
+
+
+def _updates_a_puzzle(config: RunConfig) -> int:
+    """Of an epoch: with learned halting, an update has as many places as it draws puzzles."""
+    return 1 if config.train.halt == "learned" else config.train.train_segment_cnt
 
 
 def _with_cycles(config: NetworkConfig, H_cycle_cnt: int) -> NetworkConfig:
@@ -101,16 +110,19 @@ def _seconds_a_puzzle(config: RunConfig, model: Network, task: Task) -> tuple[fl
     examples = _some(task, count)
     # Any puzzles of the task will do: all of them cost the same.
     one_segment = machine.resolve(config.derive(train__train_segment_cnt=1, train__lr=1e-9)).train
-    learner = Learner(one_segment, model, update_cnt=1)
+    kind = HaltingLearner if train.halt == "learned" else Learner
     model.train()
-    learner.learn(examples.take(slice(0, 1)), 0)  # the first call is slow: it sets things up
+    first = kind(one_segment, model, update_cnt=1)
+    first.learn(examples.take(slice(0, 1)), 0)  # the first call is slow: it sets things up
+    learner = kind(one_segment, model, update_cnt=1)
     began = time.perf_counter()
     learner.learn(examples, 0)
     trained = time.perf_counter()
     with learner.machine.arithmetic():
         list(score(model, task, examples, [1]))
     validated = time.perf_counter()
-    return (trained - began) / count * train.train_segment_cnt, (validated - trained) / count
+    seconds = (trained - began) / count * _updates_a_puzzle(config)
+    return seconds, (validated - trained) / count
 
 
 def _some(task: Task, count: int) -> Examples:

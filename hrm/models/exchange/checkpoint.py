@@ -51,8 +51,8 @@ def read(file: Path) -> dict[str, Tensor]:
         found = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # PyTorch raises many kinds, depending on what is wrong
         reason = "damaged, or it holds more than tensors"
-        if isinstance(error, OSError) and error.strerror:
-            reason = error.strerror
+        if isinstance(error, FileNotFoundError | PermissionError):
+            reason = str(error.strerror)
         raise ValueError(f"{file}: is not read: {reason}; only plain state dicts are") from None
     if not isinstance(found, dict) or not found:
         raise ValueError(f"{file}: holds {type(found).__name__}, expected named tensors")

@@ -1,9 +1,13 @@
 """One segment of a network as an ONNX graph.
 
-Inputs are `tokens`, `puzzle_ids` (networks that have them), `zH` and, with two states, `zL`; outputs
-are `zH`, `zL`, `logits` and, with a Q head, `halt`. The first call gets the initial state, which
-stands beside the graph in `initial_state.json`; each further call gets the state of the one before.
-The number of puzzles is free.
+Inputs are `tokens`, `puzzle_ids` (networks that have them), `zH` and, with two states, `zL`.
+Outputs are `zH_out`, `zL_out`, `logits` and, with a Q head, `halt`. The first call gets the initial
+state: the vectors in `initial_state.json` beside the graph, the same one at each position. Each
+further call gets the state of the one before.
+
+The number of puzzles is free. Where the network takes puzzles of any size, rows and columns are
+free too: tokens are ``(B, R, C)`` and states ``(B, R, C, D)``. Elsewhere they are ``(B, S)`` and
+``(B, S, D)``, with the tokens that stand in front of the cells.
 """
 
 import json
@@ -15,12 +19,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hrm.config.model import ModelConfig
 from hrm.errors import WorkFailed
 from hrm.files import write_atomic
 from hrm.models import kernels
 from hrm.models.network import Network
 from hrm.models.published import PublishedNetwork
 from hrm.models.segment import Inputs, State
+from hrm.tasks.grid import Shape
 
 GRAPH, STATE = "model.onnx", "initial_state.json"
 _SAMPLES = 2
@@ -30,14 +36,20 @@ _SAMPLES = 2
 class _Segment(nn.Module):
     """A segment with plain tensors in and out."""
 
-    def __init__(self, model: Network):
+    def __init__(self, model: Network, any_size: bool):
         super().__init__()
-        self.model = model
+        self.model, self.any_size = model, any_size
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        tokens, *rest = tensors
+        tokens = tensors[0]
+        rest: list[Any] = list(tensors[1:])
         ids = rest.pop(0) if isinstance(self.model, PublishedNetwork) else None
-        state, output = self.model(State(*rest, *[None] * (2 - len(rest))), Inputs(tokens, ids))
+        if self.any_size:
+            rest = [state.flatten(1, 2) for state in rest]
+        state, output = self.model(State(rest[0], *rest[1:] or [None]), Inputs(tokens, ids))
+        if self.any_size:
+            shape = tokens.shape[1], tokens.shape[2]
+            state = State(*(None if z is None else z.unflatten(1, shape) for z in state))
         found = (*state, output.logits, output.halt)
         return tuple(tensor for tensor in found if tensor is not None)
 
@@ -63,8 +75,9 @@ def export(model: Network, out: Path) -> list[Path]:
         raise ValueError(
             "--layout onnx: needs the packages onnx and onnxscript; pip install onnx onnxscript"
         ) from None
-    inputs = sample_inputs(model, _SAMPLES)
-    batch = torch.export.Dim("batch", min=1, max=2**20)
+    inputs, any_size = sample_inputs(model, _SAMPLES), takes_any_size(model)
+    free = {0: "batch", 1: "rows", 2: "columns"} if any_size else {0: "batch"}
+    axes = {axis: torch.export.Dim(name, min=1, max=2**16) for axis, name in free.items()}
     names = [*inputs]
     outputs = ["zH_out"] + ["zL_out"] * ("zL" in inputs) + ["logits"]
     outputs += ["halt"] * isinstance(model, PublishedNetwork)
@@ -74,12 +87,12 @@ def export(model: Network, out: Path) -> list[Path]:
             warnings.simplefilter("ignore")
             logging.getLogger("torch.onnx").setLevel(logging.ERROR)
             program: Any = torch.onnx.export(
-                _Segment(model.eval()),
+                _Segment(model.eval(), any_size),
                 tuple(inputs.values()),
                 dynamo=True,
                 input_names=names,
                 output_names=outputs,
-                dynamic_shapes=(tuple({0: batch} for _ in names),),
+                dynamic_shapes=(tuple(_axes_of(tensor, axes) for tensor in inputs.values()),),
                 verbose=False,
             )
     except Exception as error:  # the exporter's own kinds, with pages of advice
@@ -96,14 +109,37 @@ def export(model: Network, out: Path) -> list[Path]:
     return files
 
 
-def sample_inputs(model: Network, count: int) -> dict[str, Tensor]:
-    """Inputs of a first segment about so many empty puzzles, by name."""
-    shape = (count, model.grid.cell_cnt)
-    inputs = {"tokens": torch.zeros(shape, dtype=torch.int64)}
+def takes_any_size(model: Network) -> bool:
+    """Whether the graph is of puzzles of any size."""
+    config = model.config
+    of_cells = isinstance(config, ModelConfig) and not config.code_axis
+    return of_cells and not config.tied_to_size_by and not _uses_groups(model)
+
+
+def _uses_groups(model: Network) -> bool:
+    return bool(model.config.local_mixing and model.grid.structure.groups)
+
+
+def _axes_of(tensor: Tensor, axes: dict[int, Any]) -> dict[int, Any]:
+    return {axis: dim for axis, dim in axes.items() if axis < tensor.ndim}
+
+
+def sample_inputs(model: Network, count: int, shape: Shape | None = None) -> dict[str, Tensor]:
+    """Inputs of a first segment about so many empty puzzles, by name.
+
+    Args:
+        model: that gets them.
+        count: puzzles.
+        shape: rows and columns; by default the model's own.
+    """
+    shape, any_size = shape or model.grid.shape, takes_any_size(model)
+    cells = shape if any_size else (model.grid.cell_cnt,)
+    inputs = {"tokens": torch.zeros((count, *cells), dtype=torch.int64)}
     if isinstance(model, PublishedNetwork):
         inputs["puzzle_ids"] = torch.zeros(count, dtype=torch.int64)
-    zH, zL = model.initial_state(count)
-    inputs["zH"] = zH.detach().clone()
-    if zL is not None:
-        inputs["zL"] = zL.detach().clone()
+    state = model.initial_state(count, shape)
+    for name, part in zip(("zH", "zL"), state, strict=True):
+        if part is not None:
+            part = part.detach().clone()
+            inputs[name] = part.unflatten(1, shape) if any_size else part
     return inputs

@@ -75,7 +75,8 @@ def describe(
     if shape is None:
         side = math.isqrt(cells) if isinstance(cells, int) and cells > 0 else 10
         shape = side, side
-    return config, Grid(*shape, vocab, len(weights["head.weight"])), weights
+    structure = registry.default_task().structure
+    return config, Grid(*shape, vocab, len(weights["head.weight"]), structure), weights
 
 
 def task_of(file: Path, grid: Grid) -> dict[str, Any]:

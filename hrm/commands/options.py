@@ -215,7 +215,7 @@ def say_which(name: str, network: "HRM", quiet: bool) -> None:
     """Print which model answers, and on what; to standard error if `quiet`."""
     import torch
 
-    place, count = network.head.weight.device.type, torch.get_num_threads()
+    place, count = next(network.parameters()).device.type, torch.get_num_threads()
     words = f"{count} thread{'s' * (count > 1)}" if place == "cpu" else place
     click.echo(f"Model: {name} ({words})", err=quiet)
 

@@ -38,8 +38,10 @@ class About(NamedTuple):
 
 
 def about(name: str) -> About:
-    """What a preset is for, and what it costs. The times are those of docs/performance.md."""
-    return About(*(str(_read(name)[key]) for key in About._fields))
+    """What a preset is for, and what it costs: operations divided by the rates in
+    docs/performance.md; that of `record-sudoku` is estimated by `training.cost`."""
+    content = _read(name)
+    return About(*(str(content[key]) for key in About._fields))
 
 
 def preset(name: str) -> RunConfig:

@@ -8,7 +8,7 @@ import click
 from click.core import ParameterSource
 
 if TYPE_CHECKING:
-    from hrm.models.hrm import HRM
+    from hrm.models.network import Network
     from hrm.tasks.grid import Shape
     from hrm.tasks.task import Task
 
@@ -193,7 +193,7 @@ def _no_such_option(name: str, keys: list[str]) -> str:
     return f"no such option; {perhaps(name, known, 'there are ' + ', '.join(known))}"
 
 
-def load_to_use(name: str, device: str) -> "HRM":
+def load_to_use(name: str, device: str) -> "Network":
     """The model that a command was given. Until the command ends, it uses the cores that are free.
 
     Args:
@@ -211,7 +211,7 @@ def load_to_use(name: str, device: str) -> "HRM":
     return network
 
 
-def say_which(name: str, network: "HRM", quiet: bool) -> None:
+def say_which(name: str, network: "Network", quiet: bool) -> None:
     """Print which model answers, and on what; to standard error if `quiet`."""
     import torch
 

@@ -46,7 +46,8 @@ class _Segment(nn.Module):
         ids = rest.pop(0) if isinstance(self.model, PublishedNetwork) else None
         if self.any_size:
             rest = [state.flatten(1, 2) for state in rest]
-        state, output = self.model(State(rest[0], *rest[1:] or [None]), Inputs(tokens, ids))
+        zL = rest[1] if len(rest) == 2 else None
+        state, output = self.model(State(rest[0], zL), Inputs(tokens, ids))
         if self.any_size:
             shape = tokens.shape[1], tokens.shape[2]
             state = State(*(None if z is None else z.unflatten(1, shape) for z in state))

@@ -50,7 +50,8 @@ class _Segment(nn.Module):
         state, output = self.model(State(rest[0], zL), Inputs(tokens, ids))
         if self.any_size:
             shape = tokens.shape[1], tokens.shape[2]
-            state = State(*(None if z is None else z.unflatten(1, shape) for z in state))
+            zL = None if state.zL is None else state.zL.unflatten(1, shape)
+            state = State(state.zH.unflatten(1, shape), zL)
         found = (*state, output.logits, output.halt)
         return tuple(tensor for tensor in found if tensor is not None)
 

@@ -52,6 +52,8 @@ class RunConfig(Section):
             )
         if self.train.halt == "learned":
             self._require_halting()
+        elif self.train.epoch_updates:
+            raise ValueError("train.epoch_updates: needs train.halt=learned; set it to 0")
         return self
 
     def _require_halting(self) -> None:

@@ -50,6 +50,9 @@ class TrainConfig(Section):
     halt: Literal["fixed", "learned"] = "fixed"
     """When the next puzzle takes a place in the batch: after `train_segment_cnt` segments, or when
     the network says that it is done, which it learns (networks hrm_act and trm)."""
+    epoch_updates: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+    """With `halt: learned`: updates of an epoch, after which the run validates; 0: as many as the
+    training puzzles are whole batches."""
     exploration: Annotated[float, Field(ge=0, le=1)] = 0.1
     """With `halt: learned`: how often a puzzle is thought about for at least 2 to
     `train_segment_cnt` segments, whatever the network says."""

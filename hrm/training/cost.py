@@ -63,12 +63,12 @@ def estimate(config: RunConfig) -> Cost:
 
 def run_flops(config: RunConfig) -> int:
     """Operations of all training updates of a run, without validation."""
-    shown = _updates_a_puzzle(config) * config.train.epoch_cnt
+    shown = config.train.epoch_cnt * _updates_a_puzzle(config)
     total = 0.0
     for share, cycles in depths(config):
         model = _with_cycles(config.model, cycles)
         for part in config.task.parts():
-            grid, count = registry.make(part).grid, part.train_count * shown
+            grid, count = registry.make(part).grid, round(part.train_count * shown)
             total += share * sum(training_flops(model, grid, count).values())
             if config.train.halt == "learned" and config.model.q_continue:
                 # Each update looks one segment ahead.
@@ -76,9 +76,13 @@ def run_flops(config: RunConfig) -> int:
     return round(total)
 
 
-def _updates_a_puzzle(config: RunConfig) -> int:
+def _updates_a_puzzle(config: RunConfig) -> float:
     """Of an epoch: with learned halting, an update has as many places as it draws puzzles."""
-    return 1 if config.train.halt == "learned" else config.train.train_segment_cnt
+    train = config.train
+    if train.halt == "fixed":
+        return train.train_segment_cnt
+    places = train.epoch_updates * train.batch_size
+    return places / config.task.train_count if places else 1
 
 
 def _with_cycles(config: NetworkConfig, H_cycle_cnt: int) -> NetworkConfig:

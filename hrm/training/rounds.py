@@ -59,7 +59,7 @@ class EndlessRow(Batches):
                 f"train.batch_size: {size} places cannot be filled by {self._count} puzzles and"
                 f" {distributed.world_size()} processes; give one up to task.train_count"
             )
-        self.batch_cnt = math.ceil(self._count / size)
+        self.batch_cnt = self.train.epoch_updates or math.ceil(self._count / size)
         self.update_cnt = self._updates_until(self.train.epoch_cnt)
         self._epoch, self._examples = 0, dataset.val
 
@@ -79,6 +79,8 @@ class EndlessRow(Batches):
         return _joined(parts)
 
     def _updates_until(self, epoch: int) -> int:
+        if self.train.epoch_updates:
+            return epoch * self.train.epoch_updates
         return epoch * self._count // self.train.batch_size
 
     def _of_epoch(self, epoch: int) -> Examples:

@@ -110,8 +110,13 @@ def task_of(file: Path, grid: Grid) -> dict[str, Any]:
     task = own.get("task") if isinstance(own, dict) else None
     if isinstance(task, dict) and task:
         return task
-    shape = {"rows": grid.height, "columns": grid.width}
-    return {"name": "folder", **shape, "vocab_size": grid.input_codes}
+    return {
+        "name": "folder",
+        "rows": grid.height,
+        "columns": grid.width,
+        "vocab_size": grid.input_codes,
+        "puzzle_identifiers": grid.puzzle_identifiers,
+    }
 
 
 def _config(file: Path, arch: Any, weights: dict[str, Tensor]) -> dict[str, Any]:

@@ -161,9 +161,10 @@ def _choices() -> str:
     from hrm.tasks import registry
 
     lines = ["Presets, with the parameters of the network and the time on two CPU cores:"]
+    width = max(map(len, preset_names()))
     for name in preset_names():
         purpose, parameters, time = about(name)
-        left = f"  {name:<20}{parameters:>5}{time:>8}  "
+        left = f"  {name:<{width}}{parameters:>6}{time:>9}  "
         lines += click.wrap_text(purpose, 80, left, " " * len(left)).splitlines()
     tasks = ", ".join(registry.BUILT_IN)
     return "\n".join([*lines, "", f"Tasks: {tasks}, or your own as FILE.py:Class"])

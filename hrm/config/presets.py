@@ -39,7 +39,8 @@ class About(NamedTuple):
 
 def about(name: str) -> About:
     """What a preset is for, and what it costs: operations divided by the rates in
-    docs/performance.md; that of `record-sudoku` is estimated by `training.cost`."""
+    docs/performance.md, for the published runs 120 GFLOP/s; that of `record-sudoku` is estimated by
+    `training.cost`."""
     content = _read(name)
     return About(*(str(content[key]) for key in About._fields))
 

@@ -2,6 +2,7 @@
 
 import re
 
+import folders
 import pytest
 import torch
 from commands import called
@@ -10,13 +11,12 @@ from helpers import Silent
 from hrm import RunConfig
 from hrm.config.load import load_config, validate
 from hrm.config.presets import RENAMED, about, preset, preset_names
-from hrm.data.load import load_dataset
+from hrm.data.load import fit_to_own_puzzles, load_dataset
 from hrm.inference.evaluation import LONG
 from hrm.models.hub import DEFAULT_MODEL, bundled_models
 from hrm.models.networks import make_network
 from hrm.models.operations import forward_flops
 from hrm.tasks import registry
-from hrm.tasks.grid import Grid
 from hrm.training.cost import run_flops
 from hrm.training.trainer import Trainer
 
@@ -76,11 +76,59 @@ def test_every_preset_has_a_purpose_is_valid_derives_and_is_read_back(name, tmp_
     assert derived.derive(task__seed=config.task.seed, train__lr=config.train.lr) == config
 
 
-NEED_DATA = [name for name in preset_names() if preset(name).task.name == "folder"]
-COMPLETE = [name for name in preset_names() if name not in NEED_DATA]
+PUBLISHED = {"sudoku": (9, 9, 11), "maze": (30, 30, 6), "arc": (30, 30, 12)}
+"""Rows, columns and codes of the data sets that the presets of published runs are for."""
+OF_DATA_SETS = [name for name in preset_names() if preset(name).task.name == "folder"]
 
 
-@pytest.mark.parametrize("name", COMPLETE)
+def with_shape(config: RunConfig, name: str) -> RunConfig:
+    """The config of a preset; for a data set, one of the published shape."""
+    if name not in OF_DATA_SETS:
+        return config
+    rows, columns, codes = PUBLISHED[name.split("-")[1]]
+    return config.derive(task__rows=rows, task__columns=columns, task__vocab_size=codes)
+
+
+@pytest.mark.parametrize("name", OF_DATA_SETS)
+def test_the_first_steps_of_published_runs_at_reduced_width(name, tmp_path):
+    data = folders.write(tmp_path / "data")
+    narrow = {"model__d_model": 16, "model__head_cnt": 2, "model__H_cycle_cnt": 2}
+    config = preset(name).derive(
+        task__path=str(data), task__val_count=1, **narrow, model__infer_segment_cnt=1,
+        train__batch_size=2, train__epoch_updates=3, train__epoch_cnt=2, train__warmup_steps=2,
+    )  # fmt: skip
+    config = config.model_copy(update={"task": fit_to_own_puzzles(config.task)})
+    reporter = Silent()
+    trainer = Trainer(config, load_dataset(config.task), tmp_path / "run", reporter)
+    before = [weights.detach().clone() for weights in trainer.model.parameters()]
+    trainer.run()
+    assert [row["updates"] for row in reporter.rows] == [3, 6]
+    assert trainer.model.embedding.puzzles.weights.any()
+    moved = [
+        not torch.equal(*pair) for pair in zip(before, trainer.model.parameters(), strict=True)
+    ]
+    assert all(moved)
+
+
+@pytest.mark.parametrize("name", OF_DATA_SETS)
+def test_published_runs_have_the_published_settings(name):
+    config = preset(name)
+    train, model = config.train, config.model
+    assert (train.optimizer, train.lr, train.batch_size) == ("adam_atan2", 1e-4, 768)
+    assert (train.warmup_steps, train.lr_schedule, train.loss) == (2000, "constant", "stablemax")
+    assert (train.halt, train.train_segment_cnt, train.exploration) == ("learned", 16, 0.1)
+    trm, arc = model.network == "trm", "arc" in name
+    assert (train.ema, train.ema_warmup) == ((0.999, False) if trm else (0.0, True))
+    assert train.weight_decay == train.puzzle_weight_decay == (0.1 if arc else 1.0)
+    assert train.puzzle_lr == (1e-2 if arc else 1e-4)
+    cycles = (3, 6 if "sudoku" in name else 4) if trm else (2, 2)
+    assert (model.H_cycle_cnt, model.L_cycle_cnt) == cycles
+    if not arc:
+        published = 65_104 if trm else 26_041
+        assert 0 <= published - train.epoch_cnt * train.epoch_updates < 10
+
+
+@pytest.mark.parametrize("name", [name for name in preset_names() if name not in OF_DATA_SETS])
 def test_every_preset_makes_a_step(name, tmp_path):
     config = preset(name).derive(train__batch_size=1, train__train_segment_cnt=1)
     dataset = load_dataset(config.derive(task__train_count=1, task__val_count=1).task)
@@ -92,37 +140,22 @@ def test_every_preset_makes_a_step(name, tmp_path):
     assert not all(map(torch.equal, after, before))
 
 
-@pytest.mark.parametrize("name", NEED_DATA)
-def test_a_preset_of_a_data_set_asks_for_it(name):
-    with pytest.raises(ValueError, match=r"path"):
-        load_dataset(preset(name).task)
-
-
 @pytest.mark.parametrize("name", preset_names())
-def test_every_preset_states_its_parameters_to_the_digits_shown(name):
-    config = preset(name)
-    # Of a data set nobody knows the grid yet; it makes no difference to millions.
-    grid = Grid(9, 9, 11, 11) if name in NEED_DATA else registry.make(config.task).grid
-    count = make_network(config.model, grid).parameter_cnt
-    if count < 1e5:
-        words = f"{count / 1e3:.0f} k"
-    else:
-        words = f"{count / 1e6:.{1 if count < 1e7 else 0}f} M"
-    assert about(name).parameters == words
-
-
-@pytest.mark.parametrize("name", COMPLETE)
-def test_every_preset_states_its_time(name):
-    """As by 50 to 250 GFLOP/s, and 10 s more."""
-    config = preset(name)
+def test_every_preset_states_its_cost(name):
+    """The parameters to the digits shown; the time as by 50 to 250 GFLOP/s, and 10 s more."""
+    config, (_, parameters, time) = with_shape(preset(name), name), about(name)
+    grid = registry.make(config.task).grid
+    with torch.device("meta"):
+        count = make_network(config.model, grid).parameter_cnt
+    assert parameters == (f"{count / 1e6:.1f} M" if count >= 1e5 else f"{count / 1e3:.0f} k")
+    number, unit = time.split()
+    seconds = float(number) * {"s": 1, "min": 60, "h": 3600, "d": 86_400}[unit]
     if name == "finetune":  # of a user's own boards
         config = config.derive(task__board_size=15, task__train_count=720, task__val_count=80)
-    grid = registry.make(config.task).grid
+        grid = registry.make(config.task).grid
     segments = LONG * config.model.infer_segment_cnt * config.task.val_count
     validation = config.train.epoch_cnt * segments * sum(forward_flops(config.model, grid).values())
     flops = run_flops(config) + validation
-    number, unit = about(name).time.split()
-    seconds = float(number) * {"s": 1, "min": 60, "h": 3600}[unit]
     assert flops / 250e9 < seconds < flops / 50e9 + 10
 
 
@@ -136,3 +169,9 @@ def test_without_a_preset_they_are_listed_with_their_costs():
 
 def test_the_default_model_is_bundled():
     assert DEFAULT_MODEL in bundled_models()
+
+
+@pytest.mark.parametrize("name", OF_DATA_SETS)
+def test_a_preset_of_a_data_set_asks_for_it(name):
+    with pytest.raises(ValueError, match=r"path"):
+        load_dataset(preset(name).task)

@@ -6,6 +6,7 @@ const NEWEST_FORMAT = 2;
 const BOARDPATH_CODES = 5;
 
 const DEFAULTS = {
+  network: "hrm",
   d_model: 256,
   head_cnt: 4,
   sdpa_dropout: 0.1,
@@ -75,6 +76,10 @@ export function tiedToSizeBy(model) {
 }
 
 function readModel(given) {
+  const network = given.network ?? DEFAULTS.network;
+  if (network !== DEFAULTS.network) {
+    throw new Error(`config.json: model.network: ${network}; this page runs ${DEFAULTS.network} only`);
+  }
   const unknown = Object.keys(given).find((key) => !(key in DEFAULTS));
   if (unknown) {
     throw new Error(`config.json: model.${unknown} is not known to this page; use a newer one`);

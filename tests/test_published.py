@@ -41,6 +41,11 @@ def network(name, grid=GRID) -> Any:
     return model
 
 
+def thought(model, tokens) -> tuple[torch.Tensor, torch.Tensor]:
+    _, output = model(model.initial_state(len(tokens)), Inputs(tokens))
+    return output.logits, output.halt
+
+
 @pytest.mark.parametrize(
     ("config", "grid", "count"),
     [
@@ -160,6 +165,9 @@ def test_a_saved_network_is_loaded_as_what_it_is(name, tmp_path):
     again = hrm.from_pretrained(tmp_path)
     assert type(again) is type(model) and again.config == model.config and again.grid == GRID
     assert all(torch.equal(v, again.state_dict()[k]) for k, v in model.state_dict().items())
+    tokens = torch.randint(5, (2, 6))
+    for one, other in zip(*(thought(m.eval(), tokens) for m in (model, again)), strict=True):
+        assert torch.equal(one, other)
     with pytest.raises(ValueError, match=r"network is .*; load it with hrm\.from_pretrained"):
         HRM.from_pretrained(tmp_path)
     assert isinstance(hrm.from_pretrained("boardpath-10x10"), HRM)

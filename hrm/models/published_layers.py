@@ -75,8 +75,12 @@ class RotaryPositions(nn.Module):
 
     def __init__(self, length: int, head_width: int):
         super().__init__()
-        frequencies = 1 / ROPE_BASE ** (torch.arange(0, head_width, 2).float() / head_width)
-        angles = torch.outer(torch.arange(length).float(), frequencies).repeat(1, 2)
+        # On the CPU in any case: no file has these tables, and a model that is read from one is made
+        # on the device without memory.
+        channels = torch.arange(0, head_width, 2, device="cpu").float()
+        frequencies = 1 / ROPE_BASE ** (channels / head_width)
+        positions = torch.arange(length, device="cpu").float()
+        angles = torch.outer(positions, frequencies).repeat(1, 2)
         self.register_buffer("cos", angles.cos(), persistent=False)
         self.register_buffer("sin", angles.sin(), persistent=False)
 

@@ -75,8 +75,8 @@ class RotaryPositions(nn.Module):
 
     def __init__(self, length: int, head_width: int):
         super().__init__()
-        # On the CPU in any case: no file has these tables, and a model that is read from one is made
-        # on the device without memory.
+        # On the CPU in any case: no file has these tables, and a model that is read from a file is
+        # made on the device without memory.
         channels = torch.arange(0, head_width, 2, device="cpu").float()
         frequencies = 1 / ROPE_BASE ** (channels / head_width)
         positions = torch.arange(length, device="cpu").float()

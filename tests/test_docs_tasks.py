@@ -103,7 +103,8 @@ def test_the_table_names_what_a_task_has():
 
 
 def test_the_table_names_all_that_a_person_may_want_to_override():
-    inherited = {"shape", "shape_of", "of_shape", "grid", "title", "require", "solves", "judge"}
+    inherited = {"shape", "shape_of", "of_shape", "grid", "title", "require", "solves", "judge",
+                 "completes"}  # fmt: skip
     text_and_pictures = {"legend", "glyph_legend", "read", "format", "format_all", "draw_puzzle",
                          "colours"}  # fmt: skip
     of_data_sets = {"stream", "scarce", "canonical", "vary", "answerless"}

@@ -116,6 +116,7 @@ def test_a_completion_is_checked_by_the_list_of_grids():
     ones = np.ones((1, 3, 3), dtype=np.uint8)
     assert not task.check(np.zeros_like(ones), ones)[0]
     assert (task.answer(ones) == IGNORE).all()
+    assert not task.dead_ends(puzzles).any() and task.dead_ends(ones).all()
 
 
 def test_a_completion_without_its_list_says_so():

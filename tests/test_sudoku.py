@@ -247,3 +247,20 @@ def test_what_is_no_puzzle_is_named_with_its_place(size):
     bad = np.full_like(good, size + 1)
     with pytest.raises(ValueError, match=f"holds code {size + 1}"):
         task.require([bad])
+
+
+def test_cells_of_the_solution_are_revealed():
+    task = Sudoku(SudokuSettings(size=4, reveal=5))
+    puzzles = np.concatenate([task.draw(300, (0,)), task.answer(task.draw(1, (1,)))])
+    puzzles[-1, 0, 0] = 0  # one cell is open, and stays so
+    shown, solutions = task.vary(puzzles, (1, 2)), task.answer(puzzles)
+    more = ((shown != 0) & (puzzles == 0)).sum(axis=(1, 2))
+    assert ((shown == puzzles) | (puzzles == 0)).all()
+    assert ((shown == solutions) | (shown == 0)).all()
+    assert set(more[:-1].tolist()) == {0, 1, 2, 3, 4, 5} and more[-1] == 0
+    # Every open cell is as likely, not the first ones.
+    among = ((shown != 0) & (puzzles == 0))[:-1].mean(axis=0) / (puzzles[:-1] == 0).mean(axis=0)
+    assert among.max() < 2 * among.min()
+    np.testing.assert_array_equal(task.vary(puzzles, (1, 2)), shown)
+    assert (task.vary(puzzles, (1, 3)) != shown).any()
+    assert Sudoku(SudokuSettings(size=4)).vary(puzzles, (1, 2)) is puzzles

@@ -76,6 +76,9 @@ have a path of three steps or fewer, too short to watch a model think."""
 )
 @click.option("--noise-seed", type=click.IntRange(0), default=0, metavar="N",
               help="Seed of the noise of the restarts.")  # fmt: skip
+@click.option("--guesses", type=click.IntRange(0, 10_000), default=0, metavar="N",
+              help="One more attempt that fills in open cells, at most N times, and takes them back"
+              " where they contradict each other (with --until solved).")  # fmt: skip
 @click.option("--gif", type=click.Path(path_type=Path), help="Write an animation of the thinking.")
 @click.option("--html", type=click.Path(path_type=Path),
               help="Write the thinking as a page for any browser.")  # fmt: skip

@@ -99,7 +99,7 @@ def attempt(
     views = how.symmetry.view(puzzles)
     inputs = to_inputs(views, puzzle_ids, next(model.parameters()).device)
     state = how.initial_state(model, views, shape)
-    recorder = _Recorder(model, how, shape) if watch else None
+    recorder = Recorder(model, how, shape) if watch else None
     if recorder:
         recorder.add(state)
     answers = np.full_like(puzzles, IGNORE)  # equal to no answer
@@ -108,7 +108,7 @@ def attempt(
     unchanged = np.zeros(len(puzzles), dtype=np.int64)
     active = np.arange(len(puzzles))
     for segment in range(1, max_segments + 1):
-        state, output = _segment(model, state, inputs, recorder)
+        state, output = think_a_segment(model, state, inputs, recorder)
         new = how.symmetry.undo(to_cells(output.logits.argmax(-1), shape))
         same = (new == answers[active]).all(axis=(1, 2))
         unchanged[active] = np.where(same, unchanged[active] + 1, 0)
@@ -128,7 +128,7 @@ def attempt(
     return Thoughts(answers, done, segments, made, recorder.frames if recorder else [])
 
 
-class _Recorder:
+class Recorder:
     """Keeps a frame for each update of the answering module."""
 
     def __init__(self, model: Network, how: Attempt, shape: Shape):
@@ -152,8 +152,8 @@ class _Recorder:
         self.frames.append(Frame(predicted, believed if self.how.plain else None, segment, step))
 
 
-def _segment(
-    model: Network, state: State, inputs: Inputs, recorder: _Recorder | None
+def think_a_segment(
+    model: Network, state: State, inputs: Inputs, recorder: Recorder | None
 ) -> tuple[State, Output]:
     """One segment of many puzzles, in batches that fit the cache."""
     size = puzzles_at_a_time(inputs.tokens.device, inputs.tokens.shape[1:].numel())

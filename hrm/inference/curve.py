@@ -20,6 +20,7 @@ LIMITS = (1, 2, 4, 8, 16, 32)
 FIXED, HALTED = "fixed time", "until halted"
 RESTARTS = 7
 """As many further attempts as the square has further symmetries."""
+GUESSES = 100
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,14 @@ def ways(config: NetworkConfig, task: Task) -> dict[str, tuple[Thinking, tuple[i
         "until solved": (checked, LIMITS),
         f"until solved, {views} symmetries": (replace(checked, symmetries=True), LIMITS),
         f"until solved, {1 + RESTARTS} starts": (replace(checked, restarts=RESTARTS), LIMITS),
+        f"until solved, {GUESSES} guesses": (replace(checked, guesses=GUESSES), LIMITS[2:]),
         f"vote of {views} symmetries": (Thinking(symmetries=True), short),
         f"vote of {1 + RESTARTS} starts": (Thinking(restarts=RESTARTS), short),
     }
     if not hasattr(config, "q_continue"):
         del found[HALTED]
+    if not task.completes:
+        del found[f"until solved, {GUESSES} guesses"]
     seen_otherwise = views > 1 and task.puzzle_identifiers == 1  # see `think`
     return {way: how for way, how in found.items() if seen_otherwise or "symmetries" not in way}
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hrm.inference import attempts, halting
+from hrm.inference import attempts, guessing, halting
 from hrm.inference.attempts import Attempt, Thoughts
 from hrm.inference.models import thinking_mode
 from hrm.machine import puzzles_at_a_time
@@ -56,6 +56,8 @@ class Thinking:
     """Further attempts, from noisy initial states."""
     noise_seed: int = 0
     """Names the noise."""
+    guesses: int = 0
+    """Of a last attempt, which may guess so often; 0: no such attempt. See `guessing`."""
 
     @staticmethod
     def of(
@@ -67,6 +69,7 @@ class Thinking:
         symmetries: bool = False,
         restarts: int = 0,
         noise_seed: int = 0,
+        guesses: int = 0,
     ) -> "Thinking":
         """What a caller asks for, checked.
 
@@ -79,6 +82,7 @@ class Thinking:
             symmetries: more attempts.
             restarts: more attempts.
             noise_seed: of the restarts.
+            guesses: of one more attempt; for `until="solved"`.
 
         Raises:
             ValueError: if they do not go together, naming the one at fault.
@@ -97,19 +101,30 @@ class Thinking:
         for name, value in counts.items():
             if value is not None and value < 1:
                 raise ValueError(f"{name}: {value}; give 1 or more")
-        if restarts < 0:
-            raise ValueError(f"restarts: {restarts}; give 0 or more")
+        for name, value in {"restarts": restarts, "guesses": guesses}.items():
+            if value < 0:
+                raise ValueError(f"{name}: {value}; give 0 or more")
+        if guesses and until != "solved":
+            raise ValueError("guesses: need until=solved; only a check tells wrong guesses")
         usual = MAX_SEGMENTS if until in ("settled", "solved") else own_segments
         longest = segments or max_segments or usual
         how = cast(Until, until)
-        return Thinking(how, longest, patience or PATIENCE, symmetries, restarts, noise_seed)
+        return Thinking(
+            how, longest, patience or PATIENCE, symmetries, restarts, noise_seed, guesses
+        )
 
     def rule(self, task: Task, model: Network) -> halting.Rule:
         """Who is done.
 
         Raises:
-            ValueError: if it is for the network to say, and it has no head for that.
+            ValueError: if it is for the network to say, and it has no head for that; if there is
+                nothing to guess.
         """
+        if self.guesses and not task.completes:
+            raise ValueError(
+                "guesses: an answer to this puzzle does not fill in open cells, so there is none to"
+                " guess; leave it out, or take restarts"
+            )
         if self.until == "solved":
             return halting.solved(task)
         if self.until == "settled":
@@ -209,6 +224,11 @@ def think(
             left = np.flatnonzero(~thoughts.done)
             if len(left):
                 _add(thoughts, left, attempt(other, left))
+        left = np.flatnonzero(~thoughts.done)
+        if thinking.guesses and len(left):
+            ids = None if puzzle_ids is None else puzzle_ids[left]
+            more = guessing.attempt(model, task, puzzles[left], ids, thinking.guesses, watch)
+            _add(thoughts, left, more)
         return thoughts
 
 

@@ -29,6 +29,15 @@ class State(NamedTuple):
         zL = [None] * len(zH) if self.zL is None else self.zL.split(count)
         return [State(*parts) for parts in zip(zH, zL, strict=True)]
 
+    def renewed(self, which: Bool[Tensor, "B"], initial: "State") -> "State":  # noqa: F821
+        """The state, in which some of the puzzles are at the beginning again."""
+        new = which.view(-1, 1, 1)
+        zL = self.zL
+        if zL is not None:
+            assert initial.zL is not None
+            zL = torch.where(new, initial.zL, zL)
+        return State(torch.where(new, initial.zH, self.zH), zL)
+
     @staticmethod
     def join(states: "Sequence[State]") -> "State":
         """One state of all puzzles, in order."""

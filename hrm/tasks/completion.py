@@ -55,3 +55,7 @@ class Completion(Task):
         """Whether each answer is one of the grids, and keeps what its puzzle shows."""
         kept = ((inputs == self.open_code) | (inputs == answers)).all(axis=(1, 2))
         return kept & np.array([answer.tobytes() in self._names for answer in answers], dtype=bool)
+
+    def dead_ends(self, inputs: Cells) -> NDArray[np.bool_]:
+        """Puzzles that no grid fits."""
+        return np.array([self.answer_one(puzzle) is None for puzzle in inputs], dtype=bool)

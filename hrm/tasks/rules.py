@@ -203,6 +203,11 @@ class Rules(Supply):
         """What makes ``(R, C)`` codes no puzzle of this kind, in words; None: nothing does."""
         return None
 
+    @property
+    def completes(self) -> bool:
+        """Whether an answer is its puzzle with other codes in the place of `open_code`."""
+        return self.open_code is not None and self.answer_codes == self.codes
+
     def open_cells(self, inputs: Cells) -> NDArray[np.bool_]:
         """Which cells are to be filled in; by default those of `open_code`."""
         if self.open_code is None:
@@ -223,9 +228,14 @@ class Rules(Supply):
         all that breaks a rule need not write `check`.
         """
         changed = self.restore(inputs, answers) != answers
-        if self.open_code is None or self.answer_codes != self.codes:
+        if not self.completes:
             return changed
         return changed | (answers == self.open_code)
+
+    def dead_ends(self, inputs: Cells) -> NDArray[np.bool_]:
+        """``(n,)`` puzzles in which a quick look finds that no answer can be right, for a search
+        that guesses; by default those with a `complaint`."""
+        return np.array([self.complaint(puzzle) is not None for puzzle in inputs], dtype=bool)
 
     def difficulty(self, inputs: Cells) -> NDArray[np.int64]:
         """``(n,)`` a count that grows with difficulty; see `difficulty_words`."""

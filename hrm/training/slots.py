@@ -86,14 +86,9 @@ class Slots:
         inputs = to_inputs(self.examples.inputs, self.examples.puzzle_ids, device)
         targets = to_targets(self.examples.answers, device)
         for part in self.parts:
-            new = torch.from_numpy(self.done)[part.numbers].to(device).view(-1, 1, 1)
+            new = torch.from_numpy(self.done)[part.numbers].to(device)
             initial = model.initial_state(len(part.numbers), self.examples.shape)
-            zH, zL = (
-                None if old is None or begun is None else torch.where(new, begun, old)
-                for begun, old in zip(initial, part.state, strict=True)
-            )
-            assert zH is not None
-            part.state = State(zH.detach(), None if zL is None else zL.detach())
+            part.state = part.state.renewed(new, initial).detach()
             part.inputs, part.targets = inputs.of(part.numbers), targets[part.numbers]
         self.segments[where], self.done[where] = 0, False
 

@@ -134,6 +134,19 @@ def first_clash(cells: Cells) -> tuple[int, str] | None:
     return None
 
 
+def dead_ends(cells: Cells) -> NDArray[np.bool_]:
+    """``(n,)`` where a digit stands twice in a unit, or an open cell has no digit left."""
+    rules = rules_for(cells)
+    bits = np.where(cells == OPEN, 0, np.uint32(1) << cells.astype(np.uint32)).reshape(
+        len(cells), -1
+    )
+    in_units = np.bitwise_or.reduce(bits[:, rules.units], axis=2)
+    taken = np.bitwise_or.reduce(in_units[:, rules.units_of], axis=2)
+    full = (2 << rules.size) - 2
+    stuck = (bits == 0) & (taken == full)
+    return clashes(cells).any(axis=(1, 2)) | stuck.any(axis=1)
+
+
 def solved(inputs: Cells, answers: Cells) -> NDArray[np.bool_]:
     """``(n,)`` whether each answer keeps the givens and has every digit once in every unit.
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from hrm.canvas import Canvas, Colour
+from hrm.randomness import Numbers
 from hrm.tasks.grid import (
     IGNORE,
     UNSOLVABLE,
@@ -23,11 +24,13 @@ from hrm.tasks.sudoku import drawing, generator, text
 from hrm.tasks.sudoku.canonical import canonical
 from hrm.tasks.sudoku.plain_generator import Plan
 from hrm.tasks.sudoku.plain_solver import NONE, ONE, SEVERAL, UNDECIDED
+from hrm.tasks.sudoku.revealing import reveal
 from hrm.tasks.sudoku.rules import (
     GLYPHS,
     OPEN,
     clashes,
     contradictions,
+    dead_ends,
     first_clash,
     rules_of,
     solved,
@@ -68,6 +71,9 @@ class SudokuSettings(TaskSettings):
     """Draw only puzzles at which a solver that knows only singles has to guess at least so often
     until it has proven the solution to be the only one; 0: as they come. For 9×9 puzzles 20 is hard
     (about 10 ms a puzzle), 200 very hard (about a second)."""
+    reveal: Annotated[int, Field(ge=0)] = 0
+    """Give some cells of the solution too, so that hard puzzles teach more: each training puzzle
+    and epoch another number of them, up to this; 0: none."""
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -100,6 +106,7 @@ class Sudoku(Task):
     Config = SudokuSettings
     config: SudokuSettings
     held_out_cnt: ClassVar[int] = 1_000
+    open_code = OPEN
     difficulty_words = "guesses of a solver that knows only singles, for the whole proof"
 
     def __init__(self, config: SudokuSettings | None = None):
@@ -182,17 +189,21 @@ class Sudoku(Task):
         clash = first_clash(puzzle)
         return clash[1] if clash else None
 
-    def open_cells(self, inputs: Cells) -> NDArray[np.bool_]:
-        """All cells but the givens."""
-        return inputs == OPEN
-
-    def restore(self, inputs: Cells, answers: Cells) -> Cells:
-        """The answers with the givens as they are in the puzzles."""
-        return np.where(inputs == OPEN, answers, inputs)
+    def dead_ends(self, inputs: Cells) -> NDArray[np.bool_]:
+        """A digit twice, or a cell that no digit fits."""
+        return dead_ends(inputs)
 
     def contradictions(self, inputs: Cells, answers: Cells) -> NDArray[np.bool_]:
         """Digits that stand twice in a row, column or box, and givens that were changed."""
         return contradictions(inputs, answers)
+
+    def vary(self, inputs: Cells, key: tuple[int, ...]) -> Cells:
+        """With `reveal`, some cells of the solution are given too."""
+        if not self.config.reveal:
+            return inputs
+        solutions = self.answer(inputs)
+        solutions = np.where(solutions == IGNORE, inputs, solutions)
+        return reveal(inputs, solutions, self.config.reveal, Numbers(*key))
 
     def parse(self, content: str, source: str = "puzzles") -> list[Puzzle]:
         """One puzzle a line, rows, drawings, or CSV; see `text`."""

@@ -9,8 +9,10 @@ from helpers import held_out_boards
 from runs_to_measure import TINY
 from views import eight_views
 
-from benchmarks.record import kind, measure, require_one_recipe, row
+from benchmarks.protocol import kind, require_one_recipe
+from benchmarks.record import measure, row
 from hrm import HRM, RunConfig, evaluate
+from hrm.config.presets import preset
 from hrm.data.hashing import content_hash
 from hrm.data.load import load_dataset
 from hrm.runs import folder as runs
@@ -22,6 +24,7 @@ from hrm.tasks.settings import TaskSettings
 from hrm.training.metrics import METRICS, read_metrics
 
 RECORD = RunConfig().derive(task__board_size=20, task__train_count=2000)
+SUDOKU = preset("record-sudoku")
 
 
 @pytest.fixture(scope="module")
@@ -97,8 +100,40 @@ def test_a_run_of_another_task_is_refused(finished, monkeypatch):
 
     config = TINY.model_copy(update={"task": Other()})
     monkeypatch.setattr("benchmarks.record.runs.read_config", lambda _: config)
-    with pytest.raises(ValueError, match=r"tiny-0: is a run of task other; name runs of boardpath"):
+    with pytest.raises(
+        ValueError, match=r"tiny-0: is a run of task other; name runs of boardpath or sudoku"
+    ):
         measure(finished)
+
+
+def test_sudokus_are_also_thought_about_until_they_are_solved(tmp_path):
+    small = {"task__size": 4, "task__min_guesses": 0, "task__train_count": 20, "task__val_count": 4}
+    shorter = {"model__d_model": 8, "model__H_cycle_cnt": 1, "train__epoch_cnt": 1}
+    launch.start(tmp_path / "four", SUDOKU.derive(**small, **shorter, train__threads=1))
+    (tmp_path / "list.txt").write_text("1...\n..2.\n.3..\n...4\n\n...1\n..4.\n.2..\n.1.4\n")
+    found = measure(tmp_path / "four", test_file=tmp_path / "list.txt")
+    assert found.test_boards == 2 and found.seen_boards == 24
+    assert found.until_solved["guessing"]["solved"] == 1.0
+    assert found.until_solved["alone"]["solved"] <= 1.0
+    assert row([found]).count(" to 1.000)") >= 1
+    assert "task.size 4, not 9; task.min_guesses 0, not 20" in found.kind
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "1,000 puzzles"),
+        (
+            {"task__train_count": 10_000, "task__reveal": 9},
+            "10,000 puzzles, up to 9 cells revealed",
+        ),
+        ({"task__train_boards": "/a/list.csv"}, "1,000 puzzles, of list.csv"),
+        ({"task__val_count": 99}, "outside the protocol: task.val_count 99, not 200"),
+        ({"task__train_count": 5}, "outside the protocol: task.train_count 5, not 1000 or 10000"),
+    ],
+)
+def test_the_class_of_a_sudoku_run(changes, words):
+    assert kind(SUDOKU.derive(**changes), 10**9) == words
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,9 @@ def newest_folder(preset: str) -> Path:
         if (match := number.fullmatch(folder.name)) and is_taken(folder)
     }
     if not found:
-        raise ValueError(f"runs/{preset}: no such run to resume; name its preset, or its folder with --out")
+        raise ValueError(
+            f"runs/{preset}: no such run to resume; name its preset, or its folder with --out"
+        )
     return max(found, key=lambda folder: (_last_written(folder), found[folder]))
 
 

@@ -3,7 +3,7 @@ and the metrics of its training.
 
     python benchmarks/bundle.py RUN NAME --command "hrm train demo"
 
-Accuracy is measured on 1,000 held-out boards, which the run must never have seen.
+Accuracy is measured on 1,000 held-out puzzles, which the run must never have seen.
 """
 
 import argparse
@@ -11,9 +11,9 @@ import json
 import shutil
 from pathlib import Path
 
-from record import board_paths_of, require_unseen
+from record import require_unseen
 
-from hrm import HRM, ModelConfig, RunConfig, TaskConfig, evaluate
+from hrm import HRM, RunConfig, Task, evaluate
 from hrm.cli import errors_as_exit_codes
 from hrm.data.hashing import content_hash
 from hrm.data.load import load_dataset
@@ -22,18 +22,22 @@ from hrm.intervals import wilson
 from hrm.models import hub
 from hrm.models.hub import DEFAULT_MODEL
 from hrm.runs import folder as runs
+from hrm.tasks import registry
 from hrm.tasks.examples import Examples
 from hrm.tasks.grid import shape_words
-from hrm.tasks.settings import HELD_OUT_SEED
+from hrm.tasks.settings import HELD_OUT_SEED, TaskSettings
 from hrm.training.metrics import METRICS, best_epoch, read_metrics
 
-BOARD_CNT = 1000
+PUZZLE_CNT = 1000
 SEGMENTS = (1, 2, 4, 8, 16, 32)
+ONLY_IN_TRAINING = {"move_ends", "reveal"}
+"""Keys that change training puzzles only."""
+_MODULES = {"H": "one module", "HL": "two modules"}
 CHOSEN = {"val_loss": "the lowest loss", "board_acc": "the highest board acc"}
 PRECISIONS = {"fp32": "float32", "bf16": "bfloat16 products"}
 
 
-def card(run: Path, name: str, command: str, note: str = "", board_cnt: int = BOARD_CNT) -> str:
+def card(run: Path, name: str, command: str, note: str = "", puzzle_cnt: int = PUZZLE_CNT) -> str:
     """The model card of a run's best checkpoint.
 
     Args:
@@ -41,53 +45,61 @@ def card(run: Path, name: str, command: str, note: str = "", board_cnt: int = BO
         name: that the model is to have.
         command: that the run was started with, its seeds apart.
         note: to add to the time that training took.
-        board_cnt: held-out boards to measure on.
+        puzzle_cnt: held-out puzzles to measure on.
 
     Raises:
         ValueError: if there is no such run, it is one that the card has no words for, or it has
-            seen one of the held-out boards.
+            seen one of the held-out puzzles.
     """
     model, config = HRM.from_pretrained(run), runs.read_config(run)
-    task = board_paths_of(run, config)
-    if task.config.board_sizes or task.config.train_boards or config.train.init_from:
-        raise ValueError(f"{run}: a card tells of new models from drawn boards of one size")
-    test = held_out(task, board_cnt)
-    require_unseen(run, test.inputs, load_dataset(task.config))
-    accuracy = _accuracy(model, test, task.config.wall_prob)
-    parts = (_head(model, name), _training(run, config, task.config, command, note), accuracy)
-    return "\n".join([*parts, _limits(model)])
+    task, dataset = registry.make(config.task), load_dataset(config.task)
+    if len(dataset.parts) > 1 or config.task.train_boards or config.train.init_from:
+        raise ValueError(f"{run}: a card tells of new models from drawn puzzles of one size")
+    test = held_out(task, puzzle_cnt)
+    require_unseen(run, test.inputs, dataset)
+    parts = (_head(model, task, name), _training(run, config, task, command, note))
+    return "\n".join([*parts, _accuracy(model, task, test), _limits(model)])
 
 
-def _head(model: HRM, name: str) -> str:
+def _head(model: HRM, task: Task, name: str) -> str:
     named = "" if name == DEFAULT_MODEL else f', "{name}"'
     return f"""---
 library_name: hrm-lab
 license: mit
-tags: [hrm, reasoning, pathfinding]
+tags: [hrm, reasoning, {task.config.name}]
 ---
-# Shortest paths on {shape_words(model.grid.shape)} boards
+# {task.title} ({shape_words(task.shape)})
 
-A reasoning model of {model.parameter_cnt:,} parameters that marks a shortest path from S to E:
-{_network(model.config)}.
+A reasoning model of {model.parameter_cnt:,} parameters:
+{_network(model)}.
 It thinks for {model.config.infer_segment_cnt} segments of {model.config.step_cnt} updates unless \
 told otherwise.
 
 ```python
 from hrm import solve
 
-print(solve(open("board.txt").read(){named}))
+print(solve(open("puzzle.txt").read(){named}))
 ```
 """
 
 
-def _network(config: ModelConfig) -> str:
-    modules = {"H": "one module", "HL": "two modules"}[config.modules]
-    mixing = ", a depthwise 3×3 convolution before attention" if config.local_mixing else ""
-    positions = ", RoPE by row and column" if config.rope_2d else ""
-    return f"{modules} of width {config.d_model} with {config.head_cnt} heads{mixing}{positions}"
+def _network(model: HRM) -> str:
+    config, structure = model.config, model.grid.structure
+    words = [f"{_MODULES[config.modules]} of width {config.d_model}"]
+    if config.attention:
+        words[0] += f" with {config.head_cnt} heads"
+    if config.code_axis:
+        words.append("a vector for each cell and code")
+    if config.local_mixing and structure.neighbourhood:
+        words.append("a depthwise 3×3 convolution" + " before attention" * config.attention)
+    if config.local_mixing and structure.groups:
+        words.append(f"means over each {', '.join(structure.groups)}")
+    if config.attention and config.rope_2d:
+        words.append("RoPE by row and column")
+    return ", ".join(words)
 
 
-def _training(run: Path, config: RunConfig, task: TaskConfig, command: str, note: str) -> str:
+def _training(run: Path, config: RunConfig, task: Task, command: str, note: str) -> str:
     history, best = read_metrics(run), best_epoch(run, config.train.best_by)
     versions = json.loads((run / runs.VERSIONS).read_text())
     minutes = sum(row["seconds"] for row in history) / 60
@@ -96,37 +108,44 @@ def _training(run: Path, config: RunConfig, task: TaskConfig, command: str, note
 | | |
 |---|---|
 | command | `{command}`, commit {versions.get("commit", "unknown")} |
-| seeds | `task.seed={task.seed}`, `train.seed={config.train.seed}` |
+| seeds | `task.seed={config.task.seed}`, `train.seed={config.train.seed}` |
 | data | {_data(task, len(history))} |
-| kept | epoch {best["epoch"]}, {CHOSEN[config.train.best_by]} on {task.val_count} \
-validation boards |
+| kept | epoch {best["epoch"]}, {CHOSEN[config.train.best_by]} on {config.task.val_count} \
+validation puzzles |
 | time | {minutes:.0f} minutes, validation included{note and f"; {note}"} |
 | machine | {versions["machine"]}, torch {versions["torch"]}, {PRECISIONS[config.train.precision]} |
 """
 
 
-def _data(task: TaskConfig, epochs: int) -> str:
-    if task.stream:
-        kind, count = "boards of the endless stream", task.train_count * epochs
-    else:
-        kind, count = "boards", task.train_count
-    views = []
-    if task.augment:
-        views.append("turned or mirrored at random")
-    if task.move_ends:
-        views.append("with START and END drawn anew")
-    shown = f", each epoch {' and '.join(views)}, labels computed anew" if views else ""
-    return f"{count:,} {kind}, `wall_prob` {task.wall_prob}, in {epochs} epochs{shown}"
+def _data(task: Task, epochs: int) -> str:
+    kind, count = "puzzles", task.config.train_count
+    if task.config.stream:
+        kind, count = "puzzles of the endless stream", count * epochs
+    settings = "".join(f", `{key}` {value}" for key, value in _settings(task).items())
+    views = ", each epoch under symmetries drawn at random" if task.config.augment else ""
+    return f"{count:,} {kind}{settings}, in {epochs} epochs{views}"
 
 
-def _accuracy(model: HRM, test: Examples, wall_prob: float) -> str:
+def _settings(task: Task) -> dict[str, object]:
+    """What the task's own keys say, apart from its shape."""
+    known = {*TaskSettings.model_fields, *task.config.keys_of_shape()}
+    own = {key: value for key, value in task.config.model_dump().items() if key not in known}
+    return {key: value for key, value in own.items() if value}
+
+
+def _accuracy(model: HRM, task: Task, test: Examples) -> str:
+    asked = "".join(
+        f" --{key.replace('_', '-')} {value}"
+        for key, value in _settings(task).items()
+        if key not in ONLY_IN_TRAINING
+    )
+    size = " --size " + "x".join(map(str, dict.fromkeys(task.shape)))
     return f"""## Accuracy
 
-On {len(test):,} held-out boards (`hrm data generate --size {model.grid.height} --wall-prob \
-{wall_prob} --count {len(test)} --seed {HELD_OUT_SEED}`, SHA-256 \
-`{content_hash(test.inputs)[:16]}…`),
-none of which the run has seen; float32; 95 % Wilson intervals over boards, one training seed.
-*Board acc* asks for exactly the path of the label, *solved* accepts any shortest path.
+On {len(test):,} held-out puzzles (`hrm data generate {task.config.name}{size}{asked} --count \
+{len(test)} --seed {HELD_OUT_SEED}`, SHA-256 `{content_hash(test.inputs)[:16]}…`),
+none of which the run has seen; float32; 95 % Wilson intervals over puzzles, one training seed.
+*Board acc* asks for exactly the label, *solved* accepts any right answer.
 
 {_accuracy_table(model, test)}
 """
@@ -147,14 +166,14 @@ def _accuracy_table(model: HRM, test: Examples) -> str:
 
 def _limits(model: HRM) -> str:
     size = shape_words(model.grid.shape)
-    sizes = f"Trained on boards of {size} cells only, though it takes others."
+    sizes = f"Trained on {size} puzzles only, though it takes others."
     if model.config.tied_to_size_by:
-        sizes = f"Boards of {size} cells only."
+        sizes = f"{size} puzzles only."
     return f"""## Limits
 
-{sizes} It has seen random walls of this density only. For a
-board without a path it gives an answer too, which is always wrong; `hrm solve` checks this and
-says so.
+{sizes} It has seen puzzles drawn with these settings only.
+To a puzzle without a solution it gives an answer too, which is always wrong; `hrm solve` checks
+this and says so.
 """
 
 

@@ -8,6 +8,7 @@ from helpers import held_out_boards
 
 from benchmarks.bundle import bundle, card
 from hrm import HRM, evaluate
+from hrm.config.presets import preset
 from hrm.data.load import load_dataset
 from hrm.runs import folder as runs
 from hrm.runs import launch
@@ -26,15 +27,31 @@ def finished(tmp_path_factory):
 
 
 def test_the_card_says_what_the_run_did_and_what_its_best_model_is_worth(finished):
-    text = card(finished, "tiny", "hrm train debug", "on a quiet machine", board_cnt=40)
+    text = card(finished, "tiny", "hrm train debug", "on a quiet machine", puzzle_cnt=40)
     found = evaluate(HRM.from_pretrained(finished), held_out_boards(4, 40), [2])[2]
     assert f"| 2 | {found.cell_acc:.4f} | {found.board_acc:.3f} |" in text
     assert (
         f"kept | epoch {best_epoch(finished, 'board_acc')['epoch']}, the highest board acc" in text
     )
-    assert "24 boards, `wall_prob` 0.3, in 3 epochs, each epoch turned or mirrored" in text
+    assert "24 puzzles, `wall_prob` 0.3, in 3 epochs, each epoch under symmetries" in text
     assert 'read(), "tiny"))' in text and "hrm train debug" in text
     assert "on a quiet machine" in text and "one module of width 8 with 2 heads" in text
+    assert "a depthwise 3×3 convolution before attention, RoPE by row and column" in text
+    assert "`hrm data generate boardpath --size 4 --wall-prob 0.3 --count 40 --seed" in text
+
+
+def test_the_card_of_a_sudoku_says_how_hard_its_puzzles_are(tmp_path):
+    config = preset("record-sudoku").derive(
+        task__size=6, task__min_guesses=1, task__reveal=3, task__train_count=20, task__val_count=4,
+        model__d_model=8, model__H_cycle_cnt=1, train__epoch_cnt=1, train__threads=1,
+    )  # fmt: skip
+    launch.start(tmp_path / "run", config)
+    text = card(tmp_path / "run", "six", "hrm train", puzzle_cnt=10)
+    assert "# Sudoku: each digit once in every row, column and box (6×6)" in text
+    assert "20 puzzles, `min_guesses` 1, `reveal` 3, in 1 epochs |" in text
+    assert "hrm data generate sudoku --size 6 --min-guesses 1 --count 10" in text
+    assert "a vector for each cell and code, means over each row, column, box." in text
+    assert "Trained on 6×6 puzzles only, though it takes others." in text
 
 
 def test_a_run_that_has_seen_a_held_out_board_gets_no_card(finished, monkeypatch):

@@ -19,6 +19,7 @@ from hrm.tasks.boardpath.boards import (
     label,
     random_boards,
     shortest_lengths,
+    solved,
 )
 from hrm.tasks.boardpath.task import BoardPath
 from hrm.tasks.grid import IGNORE
@@ -172,6 +173,13 @@ def test_the_stream_of_boards_does_not_depend_on_how_many_are_drawn_at_once(draw
     expected = take(300, 5, 0.4, (8, 1))
     monkeypatch.setattr(boards_module, "_DRAWS_PER_BATCH", draws)
     np.testing.assert_array_equal(take(300, 5, 0.4, (8, 1)), expected)
+    monkeypatch.setattr(boards_module, "_CELLS_PER_BATCH", 5 * 5 * 3)  # as of large boards
+    np.testing.assert_array_equal(take(300, 5, 0.4, (8, 1)), expected)
+
+
+def test_the_largest_boards_can_be_drawn_and_labelled():
+    (board,) = some_boards(256, 1)
+    assert board.shape == (256, 256) and solved(board[None], label(board[None]))[0]
 
 
 @pytest.mark.parametrize(

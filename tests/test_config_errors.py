@@ -111,7 +111,7 @@ def test_yes_and_on_are_no_truth_values_and_one_is_told_what_is(value):
 @pytest.mark.parametrize(
     ("key", "good", "bad"),
     [
-        ("task.board_size", (2, 64), (1, 65, 0, -3)),
+        ("task.board_size", (2, 256), (1, 257, 0, -3)),
         ("task.wall_prob", (0, 0.9), (-0.01, 0.91, 1)),
         ("task.train_count", (1, 1_000_000), (0, 1_000_001)),
         ("task.val_count", (1,), (0, -1)),

@@ -19,7 +19,7 @@ Boards = grid.Cells
 
 FLOOR, WALL, START, END, PATH = range(5)
 
-SMALLEST, LARGEST = 2, 64
+SMALLEST, LARGEST = 2, 256
 """Cells on a side."""
 
 DIRECTIONS = (UP, DOWN, LEFT, RIGHT)
@@ -27,6 +27,8 @@ DIRECTIONS = (UP, DOWN, LEFT, RIGHT)
 label."""
 
 _DRAWS_PER_BATCH = 1024
+_CELLS_PER_BATCH = 2**22
+"""Of larger boards fewer are drawn at a time, for memory's sake; which ones is the same."""
 _MOST_USELESS_DRAWS = 200_000
 """In a row; then practically no board of this kind has a path."""
 
@@ -120,19 +122,20 @@ def random_boards(size: int, wall_prob: float, key: tuple[int, ...]) -> Iterator
     """
     cells = size * size
     numbers = Numbers(*key)
+    count = min(_DRAWS_PER_BATCH, _CELLS_PER_BATCH // cells)
     useless = 0
     while useless < _MOST_USELESS_DRAWS:
-        draws = numbers.raw(_DRAWS_PER_BATCH * (cells + 2)).reshape(_DRAWS_PER_BATCH, cells + 2)
+        draws = numbers.raw(count * (cells + 2)).reshape(count, cells + 2)
         uniform = to_uniform(draws[:, 2:])
         boards = np.where(uniform < wall_prob, WALL, FLOOR).astype(np.uint8)
         start = draws[:, 0] % np.uint64(cells)
         end = draws[:, 1] % np.uint64(cells - 1)
         end += end >= start
-        rows = np.arange(_DRAWS_PER_BATCH)
+        rows = np.arange(count)
         boards[rows, start], boards[rows, end] = START, END
         boards = boards.reshape(-1, size, size)
         good = boards[shortest_lengths(boards) != UNREACHABLE]
-        useless = 0 if len(good) else useless + _DRAWS_PER_BATCH
+        useless = 0 if len(good) else useless + count
         if len(good):
             yield good
     raise ValueError(

@@ -17,7 +17,7 @@ RENAMED = {"boardpath-10x10": "specification", "boardpath-20x20": "specification
 """Former names; they were also those of bundled models, which are something else."""
 
 
-_OF_ANY_PUZZLE = "puzzle"
+_OF_ANY_PUZZLE, _OF_GROUPS = "puzzle", "groups"
 """The preset that a task starts from for which none is named."""
 
 
@@ -73,13 +73,16 @@ def starting_point(name: str) -> RunConfig:
         guess = perhaps(name, known, f"choose from {', '.join(known)}, or name FILE.py:Class")
         raise ValueError(f"{name}: unknown preset or task; {guess}")
     task = registry.make(registry.read_settings({"name": name}))
-    # Groups such as the boxes of a Sudoku lie where they lie: relative positions do not tell them.
+    changes = {"task": {"name": name, **task.config.begins_with}}
+    structure = task.structure
+    if structure.groups and structure.interchangeable and task.completes:
+        return validate(lay_over(preset(_OF_GROUPS).model_dump(), changes))
+    # Groups such as the rows of a puzzle lie where they lie: relative positions do not tell them.
     # On 4×4 Sudokus a tiny model solves 0.97 with learned positions and 0.00 without.
-    model = {
-        "local_mixing": bool(task.structure.neighbourhood),
-        "use_abs_pos": bool(task.structure.groups),
+    changes["model"] = {
+        "local_mixing": bool(structure.neighbourhood),
+        "use_abs_pos": bool(structure.groups),
     }
-    changes = {"task": {"name": name, **task.config.begins_with}, "model": model}
     return validate(lay_over(preset(_OF_ANY_PUZZLE).model_dump(), changes))
 
 

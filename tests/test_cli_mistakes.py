@@ -35,7 +35,7 @@ def free(tmp_path) -> str:
         ("train model.d_model=33", ["model.d_model", "33", "head_cnt 4", "d_model=40"]),
         ("train model.d_model=12", ["model.d_model", "RoPE", "d_model=16"]),
         ("train debug task.wall_prob=1.5", ["task.wall_prob", "1.5"]),
-        ("train debug task.board_size=100000", ["task.board_size", "64"]),
+        ("train debug task.board_size=100000", ["task.board_size", "256"]),
         ("train task.board_sizes=[8,10]", ["task.board_sizes", "use_rope", "model.rope_2d=true"]),
         ("train debug task.board_sizes=[4,6]", ["task.board_size", "5", "[4, 6]"]),
         ("train debug task.board_sizes=[5,5]", ["task.board_sizes", "twice"]),

@@ -8,20 +8,19 @@ from browser import BOARD, DESKTOP, PHONE, Visit, address, browser, link_of, vis
 
 from hrm import HRM, solve
 from hrm.data.source import generate
+from hrm.inference.models import task_of
 from hrm.models.hub import bundled_models
-from hrm.tasks import registry
 from hrm.tasks.boardpath.text import SYMBOLS
 
 
 @pytest.mark.parametrize("name", bundled_models())
 def test_it_answers_as_the_library_does(visitor: Visit, name: str):
     model = HRM.from_pretrained(name)
-    size = model.grid.height
-    task = registry.make(registry.read_settings({"board_size": size}))
+    task = task_of(model)
     board = generate(task, 1, 7)[0]
     expected = solve(board, name)
     rows = "-".join(task.rows(board)).replace("#", "w")
-    visitor.open(f"#task=boardpath&model={name}&puzzle={rows}")
+    visitor.open(f"#task={task.config.name}&model={name}&puzzle={rows}")
     assert visitor.page.locator("select.model").input_value() == name
     assert visitor.verdict == expected.verdict.name
     words = [code.word for code in task.codes]

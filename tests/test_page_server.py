@@ -17,6 +17,7 @@ import pytest
 from commands import called
 
 from hrm import HRM
+from hrm.models.hub import bundled_models
 from hrm.page.export import export_page
 from hrm.page.one_file import joined_modules, one_file
 from hrm.page.server import PageServer
@@ -46,10 +47,10 @@ def test_it_serves_the_page_and_the_files_of_its_models(server: PageServer):
     assert get(server, "/") == (200, (STATIC / "index.html").read_bytes())
     assert get(server, "/js/main.js?x=1")[0] == 200
     models = json.loads(get(server, "/models.json")[1])
-    assert [model["name"] for model in models] == ["boardpath-10x10", "boardpath-20x20"]
+    assert [model["name"] for model in models] == bundled_models()
     for model in models:
         config = json.loads(get(server, f"/{model['folder']}/config.json")[1])
-        assert config["model"]["d_model"] == 128
+        assert config["model"]["d_model"] == HRM.from_pretrained(model["name"]).config.d_model
         assert get(server, f"/{model['folder']}/model.safetensors")[0] == 200
         assert get(server, f"/{model['folder']}/metrics.jsonl")[0] == 404
 
@@ -67,7 +68,7 @@ TRICKS = (
     "/index.html%00",
     "/js",
     "/models/0/",
-    "/models/2/config.json",
+    "/models/999/config.json",
 )
 
 

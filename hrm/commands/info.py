@@ -13,13 +13,16 @@ if TYPE_CHECKING:
 @click.argument("name", required=False, metavar="[MODEL|RUN|TASK]")
 def info(name: str | None) -> None:
     """Show versions, device, presets, tasks and bundled models; or a model, a run or a task."""
+    from hrm.models import hub
     from hrm.tasks import registry
 
     if name is None:
         _print_installation()
-    elif name in registry.BUILT_IN or ":" in name:
+        return
+    is_task = name in registry.BUILT_IN or ":" in name
+    if is_task:
         _print_task(name)
-    else:
+    if not is_task or name in hub.bundled_models():
         _print_model(name)
 
 

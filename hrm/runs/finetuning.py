@@ -45,11 +45,16 @@ def model_to_start_from(config: RunConfig) -> Network | None:
 def _network(config: NetworkConfig) -> dict[str, Any]:
     """The settings that a network's weights depend on, defaults filled in."""
     values = config.model_dump(exclude=_FREE)
-    if isinstance(config, ModelConfig) and config.modules == "HL":
+    if not isinstance(config, ModelConfig):
+        return values
+    if config.modules == "HL":
         values["L_block_cnt"] = config.L_block_cnt or config.H_block_cnt
-    return values
+    of_no_use = () if config.attention else _OF_ATTENTION
+    used = {key: value for key, value in values.items() if key not in of_no_use}
+    return {"attention": config.attention, **used}  # the first difference is what is named
 
 
+_OF_ATTENTION = ("head_cnt", "bias_qkv", "bias_o", "use_rope", "rope_2d")
 _FREE = {
     "sdpa_dropout",
     "dropout",

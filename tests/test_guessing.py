@@ -1,5 +1,7 @@
 """Thinking that guesses: the search, its dead ends, and who may ask for it."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import sudoku_reference as reference
@@ -36,9 +38,10 @@ def believing(answer: np.ndarray, sure: float) -> np.ndarray:
 
 @settings(deadline=None, derandomize=True, max_examples=200)
 @given(st.sampled_from([4, 6, 9]), st.integers(0, 2**31), st.floats(0, 1))
-def test_a_dead_end_is_a_digit_twice_or_a_cell_without_digits(size, seed, share):
+def test_a_dead_end_is_a_digit_twice_or_a_cell_without_digits(size: Any, seed, share):
     random = np.random.default_rng(seed)
-    full = Sudoku(SudokuSettings(size=size)).answer(reference_puzzle(size))[0].ravel()
+    task = Sudoku(SudokuSettings(size=size))
+    full = task.answer(task.draw(1, (3,)))[0].ravel()
     cells = np.where(random.random(size**2) < share, full, 0)
     changed = random.integers(size**2, size=random.integers(4))
     cells[changed] = random.integers(size + 1, size=len(changed))
@@ -48,13 +51,8 @@ def test_a_dead_end_is_a_digit_twice_or_a_cell_without_digits(size, seed, share)
         or (not cells[c] and len({cells[p] for p in near[c]} - {0}) == size)
         for c in range(size**2)
     )
-    task = Sudoku(SudokuSettings(size=size))
     found = task.dead_ends(cells.reshape(1, size, size).astype(np.uint8))
     assert found.tolist() == [expected]
-
-
-def reference_puzzle(size: int) -> np.ndarray:
-    return Sudoku(SudokuSettings(size=size)).draw(1, (3,))
 
 
 def test_a_search_that_knows_nothing_tries_everything():
@@ -142,7 +140,8 @@ def test_guessing_is_refused_where_nothing_tells_a_wrong_guess(model):
 
 
 def test_the_bundled_model_solves_sudokus_of_several_sizes():
-    easy, small = (held_out(Sudoku(SudokuSettings(size=size)), 30).inputs for size in (9, 6))
+    nine, six = Sudoku(SudokuSettings()), Sudoku(SudokuSettings(size=6))
+    easy, small = (held_out(task, 30).inputs for task in (nine, six))
     alone = list(solve_all(easy, "sudoku", until="solved", max_segments=16))
     guessing = list(solve_all(easy, "sudoku", until="solved", max_segments=16, guesses=100))
     assert sum(s.solved for s in alone) >= 24 and all(s.solved for s in guessing)

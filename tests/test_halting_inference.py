@@ -30,7 +30,7 @@ def model(request) -> TRM:
         network.q_head.weight.normal_(std=0.5)
         network.q_head.bias.zero_()
         # So that some of the boards are done after the first segment, and others later.
-        boards = Inputs(to_tokens(np.stack(some_boards(4, 24)), CPU))
+        boards = Inputs(to_tokens(some_boards(4, 24), CPU))
         _, output = network(network.initial_state(24), boards)
         halt, go_on = output.halt.unbind(dim=1)
         network.q_head.bias[0] = -(halt - go_on if request.param else halt).quantile(0.5)

@@ -174,8 +174,8 @@ def _measurement(
 def _until_solved(model: Network, task: Task, test: Examples) -> dict[str, dict[str, float]]:
     found = {}
     for name, thinking in UNTIL_SOLVED.items():
-        size = range(0, len(test), TOGETHER)
-        parts = [test.inputs[start : start + TOGETHER] for start in size]
+        starts = range(0, len(test), TOGETHER)
+        parts = [test.inputs[start : start + TOGETHER] for start in starts]
         thoughts = [think(model, task, part, thinking) for part in parts]
         solved = np.concatenate([thought.done for thought in thoughts])
         segments = np.concatenate([thought.segments for thought in thoughts])

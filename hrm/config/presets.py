@@ -18,7 +18,7 @@ RENAMED = {"boardpath-10x10": "specification", "boardpath-20x20": "specification
 
 
 _OF_ANY_PUZZLE, _OF_GROUPS = "puzzle", "groups"
-"""The preset that a task starts from for which none is named."""
+"""The presets that tasks start from, where none is named."""
 
 
 def preset_names() -> list[str]:
@@ -75,7 +75,7 @@ def starting_point(name: str) -> RunConfig:
     task = registry.make(registry.read_settings({"name": name}))
     changes = {"task": {"name": name, **task.config.begins_with}}
     structure = task.structure
-    if structure.groups and structure.interchangeable and task.completes:
+    if structure.groups and len(structure.interchangeable) == 1 and task.completes:
         return validate(lay_over(preset(_OF_GROUPS).model_dump(), changes))
     # Groups such as the rows of a puzzle lie where they lie: relative positions do not tell them.
     # On 4×4 Sudokus a tiny model solves 0.97 with learned positions and 0.00 without.

@@ -137,13 +137,9 @@ def first_clash(cells: Cells) -> tuple[int, str] | None:
 def dead_ends(cells: Cells) -> NDArray[np.bool_]:
     """``(n,)`` where a digit stands twice in a unit, or an open cell has no digit left."""
     rules = rules_for(cells)
-    bits = np.where(cells == OPEN, 0, np.uint32(1) << cells.astype(np.uint32)).reshape(
-        len(cells), -1
-    )
-    in_units = np.bitwise_or.reduce(bits[:, rules.units], axis=2)
-    taken = np.bitwise_or.reduce(in_units[:, rules.units_of], axis=2)
-    full = (2 << rules.size) - 2
-    stuck = (bits == 0) & (taken == full)
+    taken = np.bitwise_or.reduce(_digits_in_units(rules, cells)[:, rules.units_of], axis=2)
+    full = _all_digits(rules)
+    stuck = (cells.reshape(taken.shape) == OPEN) & (taken & full == full)
     return clashes(cells).any(axis=(1, 2)) | stuck.any(axis=1)
 
 
@@ -156,7 +152,16 @@ def solved(inputs: Cells, answers: Cells) -> NDArray[np.bool_]:
     """
     rules = rules_for(inputs)
     kept = ((inputs == OPEN) | (answers == inputs)).all(axis=(1, 2))
-    bits = np.where(answers <= rules.size, np.uint32(1) << answers.astype(np.uint32), 0)
-    in_units = np.bitwise_or.reduce(bits.reshape(len(bits), rules.size**2)[:, rules.units], axis=2)
-    full = (2 << rules.size) - 2  # a bit for each digit; bit 0 would be an open cell
-    return kept & (in_units == full).all(axis=1)
+    return kept & (_digits_in_units(rules, answers) == _all_digits(rules)).all(axis=1)
+
+
+def _digits_in_units(rules: Rules, cells: Cells) -> NDArray[np.uint32]:
+    """``(n, 3N)`` the codes that each unit holds: bit d for digit d, bit 0 for an open cell."""
+    bits = np.where(cells <= rules.size, np.uint32(1) << cells.astype(np.uint32), np.uint32(0))
+    flat = bits.reshape(len(bits), rules.size**2)
+    return np.bitwise_or.reduce(flat[:, rules.units], axis=2)
+
+
+def _all_digits(rules: Rules) -> int:
+    """A bit for each digit."""
+    return (2 << rules.size) - 2

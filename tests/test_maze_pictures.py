@@ -1,11 +1,12 @@
 """Mazes as pictures: black-and-white PNGs that are read, and drawings of answers."""
 
 import io
+import itertools
 
 import numpy as np
 import pytest
 from helpers import board_path
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from test_maze import maze_of, mazes
@@ -27,6 +28,27 @@ def pixels_of(maze, scale=1):
     return COLOURS[maze].repeat(scale, 0).repeat(scale, 1)
 
 
+def thinned(maze, wall, room):
+    """Pixels whose even rows and columns are `wall` wide and the odd ones `room`."""
+    widths = [np.where(np.arange(side) % 2, room, wall) for side in maze.shape]
+    return COLOURS[maze].repeat(widths[0], 0).repeat(widths[1], 1)
+
+
+def all_equal_in_rooms(maze):
+    """Whether some pitch cuts the maze into walls and wider rooms that are all of one kind."""
+    rows, columns = maze.shape
+    for pitch, wall in itertools.product(range(3, 9), range(1, 4)):
+        starts = [sorted({*range(0, n, pitch), *range(wall, n, pitch)}) for n in maze.shape]
+        ends = [*starts[0][1:], rows], [*starts[1][1:], columns]
+        fits = 2 * wall < pitch and rows % pitch == columns % pitch == wall
+        boxes = itertools.product(
+            zip(starts[0], ends[0], strict=True), zip(starts[1], ends[1], strict=True)
+        )
+        if fits and all(len(set(maze[slice(*a), slice(*b)].flat)) == 1 for a, b in boxes):
+            return True
+    return False
+
+
 def read(tmp_path, pixels, mode="RGB", **keys):
     path = tmp_path / "maze.PNG"
     Image.fromarray(np.asarray(pixels)).convert(mode, **keys).save(path, format="PNG")
@@ -37,10 +59,33 @@ def read(tmp_path, pixels, mode="RGB", **keys):
 @FEW
 @given(maze=mazes(largest=9), scale=st.integers(1, 7))
 def test_a_coloured_picture_is_read_whatever_the_size_of_its_squares(tmp_path_factory, maze, scale):
+    assume(not all_equal_in_rooms(maze))
     folder = tmp_path_factory.mktemp("png")
     found = read(folder, pixels_of(maze, scale))
     np.testing.assert_array_equal(found, maze)
     assert found.dtype == np.uint8
+
+
+@FEW
+@given(
+    seed=st.integers(0, 999),
+    sides=st.tuples(st.integers(2, 9), st.integers(2, 9)),
+    wall=st.integers(1, 5),
+    more=st.integers(1, 20),
+)
+def test_thin_walls_and_wide_rooms_are_a_cell_each(tmp_path_factory, seed, sides, wall, more):
+    rows, columns = (2 * side + 1 for side in sides)
+    task = Maze(MazeSettings(rows=rows, columns=columns, kind="perfect", seed=seed))
+    [maze] = task.draw(1, (4,))
+    found = read(tmp_path_factory.mktemp("png"), thinned(maze, wall, wall + more))
+    np.testing.assert_array_equal(found, maze)
+
+
+def test_thin_walls_have_openings_too(tmp_path):
+    rows = ("# #######", "#   #   #", "# ### # #", "#     # #", "####### #")
+    [maze, solved] = maze_of(*rows), maze_of(*rows)
+    solved[0, 1], solved[-1, -2] = START, GOAL
+    np.testing.assert_array_equal(read(tmp_path, thinned(maze, 2, 14)), solved)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])

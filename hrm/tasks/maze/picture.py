@@ -1,8 +1,9 @@
 """Mazes as black-and-white PNG pictures: one file, or a folder of them.
 
-Dark squares are walls, light ones floor; every square of the grid has the same whole number of
-pixels, the greatest that fits. One green square is the start, one red square the goal. Without
-colours they are the two openings of the outer wall, the first of them, row by row, the start.
+Dark is wall and light is floor. A cell is a square of a whole number of pixels, the greatest that
+fits; where walls are thinner than the rooms between them, every wall and every room is one cell
+wide. One green cell is the start, one red cell the goal. Without colours they are the two openings
+of the outer wall, the first of them, row by row, the start.
 """
 
 import math
@@ -69,7 +70,7 @@ def read(task: "Task", file: str | Path, codes: Codes) -> list[Puzzle]:
 def _read_one(task: "Task", path: Path, codes: Codes) -> Puzzle:
     content = read_bytes(path, MAX_BYTES)
     try:
-        maze = _squares(_kinds(_pixels(content)))
+        maze = _cells(_kinds(_pixels(content)))
         if not np.isin(maze, (START, GOAL)).any():
             maze = with_ends_at_openings(maze)
         task.of_shape((maze.shape[0], maze.shape[1]))
@@ -127,12 +128,32 @@ def _kinds(pixels: NDArray[np.int16]) -> Cells:
     return codes
 
 
-def _squares(codes: Cells) -> Cells:
-    """One code for each of the largest equal squares that are of one kind."""
-    height, width = codes.shape
-    changes = [
-        (np.flatnonzero((codes[1:] != codes[:-1]).any(axis=1)) + 1).tolist(),
-        (np.flatnonzero((codes[:, 1:] != codes[:, :-1]).any(axis=0)) + 1).tolist(),
-    ]
-    side = math.gcd(height, width, *changes[0], *changes[1])
-    return np.ascontiguousarray(codes[::side, ::side])
+def _cells(codes: Cells) -> Cells:
+    """One code for each cell: the largest equal squares, or what thin walls part."""
+    changes = tuple(_changes(lines) for lines in (codes, codes.T))
+    side = math.gcd(*codes.shape, *changes[0], *changes[1])
+    squares = codes[::side, ::side]
+    edges = [{change // side for change in axis} for axis in changes]
+    starts = _thin_walls(squares.shape, edges)
+    return np.ascontiguousarray(squares[np.ix_(*starts)] if starts else squares)
+
+
+def _changes(codes: Cells) -> list[int]:
+    """The rows that differ from the row before."""
+    return (np.flatnonzero((codes[1:] != codes[:-1]).any(axis=1)) + 1).tolist()
+
+
+def _thin_walls(shape: tuple[int, ...], edges: list[set[int]]) -> list[list[int]] | None:
+    """Where walls and rooms begin, in rows and in columns, if walls are thinner than rooms.
+
+    Then walls repeat with one pitch, and all edges lie at a multiple of it, or a wall's thickness
+    behind one. The widest such pitch with two rooms a side counts.
+    """
+    for pitch in range(min(shape) // 2, 2, -1):
+        places = set.union(*edges, shape)
+        thickness, *others = {place % pitch for place in places} - {0} or {pitch}
+        if not others and 2 * thickness < pitch and all(side % pitch for side in shape):
+            return [
+                sorted([*range(0, side, pitch), *range(thickness, side, pitch)]) for side in shape
+            ]
+    return None

@@ -240,6 +240,24 @@ def test_a_tracker_that_is_not_installed(run, tmp_path, monkeypatch):
     assert not runs.is_taken(tmp_path / "runs/debug")
 
 
+def test_a_resumed_run_goes_on_with_the_same_run_of_the_tracker(run, tmp_path, monkeypatch):
+    begun, logged = [], []
+    tracked = SimpleNamespace(log=lambda row, step: logged.append(step), finish=lambda: None)
+
+    def init(**arguments):
+        begun.append((arguments["id"], arguments["resume"]))
+        return tracked
+
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(Error=OSError, init=init))
+    assert run("train", "debug", *TINY, "--track", "wandb", "--out", "run")[0] == 0
+    more = "train.epoch_cnt=3", "--accept-changes", "--track", "wandb"
+    assert run("train", "--resume", "--out", "run", *more)[0] == 0
+    assert begun[0] == begun[1] and begun[0][0] and begun[0][1] == "allow"
+    assert logged == [1, 2, 3]
+    assert run("train", "debug", *TINY, "--track", "wandb", "--out", "other")[0] == 0
+    assert begun[2][0] != begun[0][0]
+
+
 def test_a_tracker_that_refuses(run, tmp_path, monkeypatch):
     class Error(Exception):
         pass

@@ -1,13 +1,16 @@
 """The protocols of docs/records.md: what a run may use, and the class that it competes in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from hrm import RunConfig
+from hrm.intervals import wilson
 from hrm.runs import folder as runs
 from hrm.study.results import first_difference
+from hrm.training.metrics import read_metrics
 
 SEED_AND_MACHINE = {"task__seed": 0, "train__seed": 0, "train__threads": 1}
 """What may differ between the runs of a recipe, as one and the same."""
@@ -94,6 +97,35 @@ def kind(config: RunConfig, parameter_cnt: int) -> str:
     if departures:
         return f"outside the protocol: {'; '.join(departures)}"
     return protocol.class_of(task)
+
+
+def finished(run: Path) -> tuple[RunConfig, list[dict[str, float]]]:
+    """The config and the metrics of a run that is over.
+
+    Raises:
+        ValueError: if it is not over, or no run.
+    """
+    config, history = runs.read_config(run), read_metrics(run)
+    if len(history) < config.train.epoch_cnt:
+        raise ValueError(
+            f"{run}: {len(history)} of {config.train.epoch_cnt} epochs are done; finish it with"
+            f" hrm train --resume --out {run}"
+        )
+    return config, history
+
+
+def share_cell(values: Sequence[float], puzzle_cnt: int) -> str:
+    """A cell of the table: mean and range of several seeds, or the 95 % interval of one.
+
+    Args:
+        values: a share for each seed.
+        puzzle_cnt: that each share is of.
+    """
+    if len(values) > 1:  # thirds of a puzzle tell means apart
+        share, low, high = f"{mean(values):.4f}", min(values), max(values)
+    else:
+        share, (low, high) = f"{values[0]:.3f}", wilson(values[0], puzzle_cnt)
+    return f"{share} ({low:.3f} to {high:.3f})"
 
 
 def require_one_recipe(folders: list[Path]) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import mean
 
 import numpy as np
-from protocol import kind, protocol_of, require_one_recipe
+from protocol import finished, kind, protocol_of, require_one_recipe, share_cell
 from rich.console import Console
 from rich.progress import Progress
 
@@ -29,7 +29,6 @@ from hrm.data.sets import Dataset
 from hrm.data.source import held_out, require_answers
 from hrm.inference.evaluation import LONG, Metrics, joined, score
 from hrm.inference.thinking import Thinking, think
-from hrm.intervals import wilson
 from hrm.models.network import Network
 from hrm.runs import folder as runs
 from hrm.tasks import registry
@@ -91,12 +90,7 @@ def measure(run: Path, board_cnt: int = BOARD_CNT, test_file: Path | None = None
         ValueError: if it is no finished run, its task has no protocol, its puzzles are not those of
             its config, or a test puzzle is among those that it has seen.
     """
-    config, history = runs.read_config(run), read_metrics(run)
-    if len(history) < config.train.epoch_cnt:
-        raise ValueError(
-            f"{run}: {len(history)} of {config.train.epoch_cnt} epochs are done; finish it with"
-            f" hrm train --resume --out {run}"
-        )
+    config, history = finished(run)
     protocol_of(run, config)
     task, dataset = registry.make(config.task), load_dataset(config.task)
     if dataset.hashes != json.loads((run / runs.DATA).read_text())["hashes"]:
@@ -216,12 +210,7 @@ def row(measurements: list[Measurement]) -> str:
     cells = [Path(first.run).name, first.kind, ", ".join(str(m.seed) for m in measurements)]
     columns = [[getattr(m, name) for m in measurements] for name in SCORES]
     columns += [[m.until_solved[way]["solved"] for m in measurements] for way in first.until_solved]
-    for values in columns:
-        if len(values) > 1:  # thirds of a board tell means apart
-            share, low, high = f"{mean(values):.4f}", min(values), max(values)
-        else:
-            share, (low, high) = f"{values[0]:.3f}", wilson(values[0], first.test_boards)
-        cells.append(f"{share} ({low:.3f} to {high:.3f})")
+    cells += [share_cell(values, first.test_boards) for values in columns]
     cells += [f"{first.parameters:,}", f"{mean(m.minutes for m in measurements):.3g}"]
     return "| " + " | ".join([*cells, ", ".join(sorted({m.commit for m in measurements}))]) + " |"
 

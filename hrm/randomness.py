@@ -25,6 +25,8 @@ class Purpose(IntEnum):
     """Changes to the training puzzles of an epoch, other than by a symmetry."""
     EXPLORATION = 8
     """How long puzzles must be thought about that a network would rather be done with."""
+    FREE_SEGMENTS = 9
+    """How long a batch is thought about before it is learned from."""
 
 
 class Numbers:

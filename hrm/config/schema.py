@@ -62,6 +62,8 @@ class RunConfig(Section):
                 "train.halt: learned needs a network that says when it is done; set"
                 " model.network=hrm_act or trm"
             )
+        if self.train.free_segment_cnt:
+            raise ValueError("train.free_segment_cnt: needs train.halt=fixed; set it to 0")
         if len(self.task.parts()) > 1:
             raise ValueError("train.halt: learned needs puzzles of one size; use fixed")
 

@@ -47,6 +47,9 @@ class TrainConfig(Section):
     train_segment_cnt: Annotated[int, Field(ge=1, le=10_000)] = 2
     """Segments each batch is thought about in training, with an optimizer update after each; with
     `halt: learned`, the most of them."""
+    free_segment_cnt: Annotated[int, Field(ge=0, le=10_000)] = 0
+    """Before a batch is learned from, think about it for 0 to so many segments, drawn anew for each
+    batch. The network learns to go on from such states, however long it has thought."""
     halt: Literal["fixed", "learned"] = "fixed"
     """When the next puzzle takes a place in the batch: after `train_segment_cnt` segments, or when
     the network says that it is done, which it learns (networks hrm_act and trm)."""

@@ -21,6 +21,12 @@ from hrm.training.learner import Learner
 _SAMPLE_FLOPS = 3e10
 """Operations of the puzzles that are timed, up to a batch: they take about a second."""
 
+_ONE_SEGMENT = {
+    "train__train_segment_cnt": 1,
+    "train__free_segment_cnt": 0,
+    "train__lr": 1e-9,
+}
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -64,15 +70,17 @@ def estimate(config: RunConfig) -> Cost:
 def run_flops(config: RunConfig) -> int:
     """Operations of all training updates of a run, without validation."""
     shown = config.train.epoch_cnt * _updates_a_puzzle(config)
-    total = 0.0
+    free, total = config.train.epoch_cnt * _free_segments(config), 0.0
     for share, cycles in depths(config):
         model = _with_cycles(config.model, cycles)
         for part in config.task.parts():
             grid, count = registry.make(part).grid, round(part.train_count * shown)
             total += share * sum(training_flops(model, grid, count).values())
+            answered = share * sum(forward_flops(model, grid).values())
+            total += answered * free * part.train_count
             if config.train.halt == "learned" and config.model.q_continue:
                 # Each update looks one segment ahead.
-                total += share * count * sum(forward_flops(model, grid).values())
+                total += answered * count
     return round(total)
 
 
@@ -83,6 +91,11 @@ def _updates_a_puzzle(config: RunConfig) -> float:
         return train.train_segment_cnt
     places = train.epoch_updates * train.batch_size
     return places / config.task.train_count if places else 1
+
+
+def _free_segments(config: RunConfig) -> float:
+    """Before each batch, on average."""
+    return config.train.free_segment_cnt / 2
 
 
 def _with_cycles(config: NetworkConfig, H_cycle_cnt: int) -> NetworkConfig:
@@ -113,7 +126,7 @@ def _seconds_a_puzzle(config: RunConfig, model: Network, task: Task) -> tuple[fl
     count = int(max(1, min(train.batch_size, _SAMPLE_FLOPS / flops)))
     examples = _some(task, count)
     # Any puzzles of the task will do: all of them cost the same.
-    one_segment = machine.resolve(config.derive(train__train_segment_cnt=1, train__lr=1e-9)).train
+    one_segment = machine.resolve(config.derive(**_ONE_SEGMENT)).train
     kind = HaltingLearner if train.halt == "learned" else Learner
     model.train()
     first = kind(one_segment, model, update_cnt=1)
@@ -125,8 +138,9 @@ def _seconds_a_puzzle(config: RunConfig, model: Network, task: Task) -> tuple[fl
     with learner.machine.arithmetic():
         list(score(model, task, examples, [1]))
     validated = time.perf_counter()
+    answered = (validated - trained) / count
     seconds = (trained - began) / count * _updates_a_puzzle(config)
-    return seconds, (validated - trained) / count
+    return seconds + answered * _free_segments(config), answered
 
 
 def _some(task: Task, count: int) -> Examples:

@@ -25,7 +25,7 @@ from hrm.models.losses import LOSSES
 from hrm.models.network import Network
 from hrm.models.published import PublishedNetwork
 from hrm.models.segment import Output, State
-from hrm.randomness import Purpose
+from hrm.randomness import Numbers, Purpose
 from hrm.tasks.examples import Examples
 from hrm.training.curriculum import cycles_at
 from hrm.training.optimizers import learning_rate, make_optimizers
@@ -78,6 +78,7 @@ class Learner:
             Diverged: if the loss is not finite; that update is not made.
         """
         slots = Slots(self.model, examples, self.config.micro_batch)
+        self._think_freely(slots, updates)
         losses: list[float] = []
         while not slots.done.all():
             losses.append(self.update(slots, updates + len(losses)))
@@ -97,12 +98,13 @@ class Learner:
         Raises:
             Diverged: if the loss is not finite; the update is not made.
         """
-        seed, loss = _dropout_seed(self.config.seed, update), 0.0
-        cycles = self.cycles(update)
-        with self.machine.arithmetic(), _deterministic(self.config.compile):
-            for part in slots.parts:
-                with kernels.dropout_masks(seed, part.numbers):
-                    loss += self._backward(part, cycles)
+        cycles, loss = self.cycles(update), 0.0
+
+        def learn_from(part: Part) -> None:
+            nonlocal loss
+            loss += self._backward(part, cycles)
+
+        self._each_part(slots, learn_from, _dropout_seed(self.config.seed, update))
         (loss,) = distributed.sum_numbers(loss)
         if not math.isfinite(loss):
             name = content_hash(slots.examples.inputs)[:12]
@@ -129,6 +131,27 @@ class Learner:
         """H cycles of an update's segment, counted from 0."""
         full = self.model.config.H_cycle_cnt
         return cycles_at(update / self.update_cnt, full) if self.config.depth_curriculum else full
+
+    @torch.no_grad()
+    def _think_freely(self, slots: Slots, update: int) -> None:
+        """The segments before those that are learned from."""
+        if not self.config.free_segment_cnt:
+            return
+        cycles = self.cycles(update)
+
+        def think(part: Part) -> None:
+            part.state, _ = self._segment(part.state, part.inputs, H_cycle_cnt=cycles)
+
+        numbers = Numbers(self.config.seed, Purpose.FREE_SEGMENTS, update)
+        for segment in range(int(numbers.below(self.config.free_segment_cnt + 1))):
+            seed = _dropout_seed(self.config.seed, update, 1 + segment)
+            self._each_part(slots, think, seed)
+
+    def _each_part(self, slots: Slots, work: Callable[[Part], None], dropout_seed: int) -> None:
+        with self.machine.arithmetic(), _deterministic(self.config.compile):
+            for part in slots.parts:
+                with kernels.dropout_masks(dropout_seed, part.numbers):
+                    work(part)
 
     def _backward(self, part: Part, cycles: int) -> float:
         state, output = self._segment(part.state, part.inputs, H_cycle_cnt=cycles)
@@ -201,7 +224,8 @@ def _deterministic(wanted: bool) -> Iterator[None]:
         torch.use_deterministic_algorithms(before, warn_only=warned)
 
 
-def _dropout_seed(seed: int, update: int) -> int:
-    """Masks depend on seed, update and puzzle alone, so a resumed run draws the same ones."""
-    key = (seed, Purpose.DROPOUT, update)
+def _dropout_seed(seed: int, update: int, *segment: int) -> int:
+    """Masks depend on seed, update and puzzle alone, so a resumed run draws the same ones; where
+    segments come before an update, on their number too."""
+    key = (seed, Purpose.DROPOUT, update, *segment)
     return int(np.random.SeedSequence(key).generate_state(1)[0])

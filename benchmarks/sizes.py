@@ -1,0 +1,159 @@
+"""Measure finished runs on boards larger than those they learned from, as docs/records.md says.
+
+    python benchmarks/sizes.py runs/any-size-0 runs/any-size-1 runs/any-size-2
+    python benchmarks/sizes.py runs/any-size-0 --boards 40:50
+
+The runs are the seeds of one recipe. Each one's best checkpoint thinks about held-out boards of
+each size: for a fixed time of SEGMENTS_A_ROW segments for each row of the board, and until solved,
+four times as long at most. It prints a row of the table for each size, and a JSON object for each
+run and size.
+"""
+
+import argparse
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import mean
+from time import process_time
+
+import numpy as np
+import torch
+from protocol import finished, require_one_recipe, share_cell
+from rich.console import Console
+from rich.progress import Progress
+
+import hrm
+from hrm import TaskConfig
+from hrm.cli import errors_as_exit_codes
+from hrm.data.source import held_out
+from hrm.inference.evaluation import joined, score
+from hrm.inference.thinking import Thinking, think
+from hrm.machine import puzzles_at_a_time
+from hrm.models.network import Network
+from hrm.runs import folder as runs
+from hrm.tasks import registry
+from hrm.tasks.task import Task
+
+BOARDS = {40: 500, 64: 300, 128: 50}
+"""Test boards of each size."""
+SEGMENTS_A_ROW = 0.5
+UNTIL_SOLVED = 4
+"""As many times the fixed time as thinking until solved may take."""
+SHARES = ("board_acc", "solved", "until_solved")
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one run is worth on boards of one size."""
+
+    run: str
+    seed: int
+    learned_from: list[int]
+    """Sizes of the boards that it was trained on."""
+    size: int
+    boards: int
+    segments: int
+    """The fixed time."""
+    board_acc: float
+    solved: float
+    until_solved: float
+    """Solved where the checker ends the thought."""
+    mean_segments: float
+    """Of a thought until solved."""
+    cpu_seconds: float
+    """Of a thought of the fixed time, a board; on one thread."""
+    parameters: int
+    minutes: float
+    """Of the training, from its metrics."""
+    commit: str
+
+
+def measure(run: Path, size: int, count: int) -> Measurement:
+    """Test a finished run's best checkpoint on boards of a size.
+
+    Args:
+        run: its folder.
+        size: rows and columns.
+        count: held-out boards.
+
+    Raises:
+        ValueError: if it is no finished run of board paths, or has learned from boards of that
+            size.
+    """
+    config, history = finished(run)
+    if not isinstance(config.task, TaskConfig):
+        raise ValueError(f"{run}: is a run of task {config.task.name}; name runs of board paths")
+    learned = list(config.task.board_sizes or [config.task.board_size])
+    if size <= max(learned):
+        raise ValueError(
+            f"--boards {size}: {run} has learned from {max(learned)}×{max(learned)};"
+            " give larger ones"
+        )
+    task, model = registry.make(config.task).of_shape((size, size)), hrm.from_pretrained(run)
+    fixed = round(SEGMENTS_A_ROW * size)
+    shares = _measured(model, task, count, fixed, f"{run}, {size}×{size}")
+    return Measurement(
+        str(run), config.task.seed, learned, size, count, fixed, *shares,
+        parameters=model.parameter_cnt,
+        minutes=sum(row["seconds"] for row in history) / 60,
+        commit=json.loads((run / runs.VERSIONS).read_text()).get("commit", "unknown"),
+    )  # fmt: skip
+
+
+def _measured(model: Network, task: Task, count: int, fixed: int, words: str) -> list[float]:
+    """Board acc, solved, solved until solved, mean segments, CPU seconds; showing progress."""
+    examples, scores, solved, segments, seconds = held_out(task, count), [], [], [], 0.0
+    size = puzzles_at_a_time(torch.device("cpu"), task.grid.cell_cnt)
+    longest = Thinking("solved", max_segments=UNTIL_SOLVED * fixed)
+    with Progress(transient=True, console=Console(stderr=True)) as progress:
+        bar = progress.add_task(words, total=count)
+        for start in range(0, count, size):
+            part, begun = examples.take(slice(start, start + size)), process_time()
+            scores += score(model, task, part, [fixed])
+            seconds += process_time() - begun
+            thought = think(model, task, part.inputs, longest)
+            solved.append(thought.done)
+            segments.append(thought.segments)
+            progress.advance(bar, len(part))
+    means = joined(scores)[fixed].means
+    ever, spent = np.concatenate(solved).mean(), np.concatenate(segments).mean()
+    return [means.board_acc, means.solved, float(ever), float(spent), seconds / count]
+
+
+def row(measurements: list[Measurement]) -> str:
+    """The Markdown row of a recipe and size."""
+    first = measurements[0]
+    cells = [Path(first.run).name, ", ".join(str(m.seed) for m in measurements)]
+    cells += [f"{first.size}×{first.size}", f"{first.boards}"]
+    columns = [[getattr(m, name) for m in measurements] for name in SHARES]
+    cells += [share_cell(values, first.boards) for values in columns]
+    cells += [f"{first.segments}", f"{mean(m.mean_segments for m in measurements):.1f}"]
+    cells += [f"{mean(m.cpu_seconds for m in measurements):.2g}", f"{first.parameters:,}"]
+    cells += [f"{mean(m.minutes for m in measurements):.3g}"]
+    return "| " + " | ".join([*cells, ", ".join(sorted({m.commit for m in measurements}))]) + " |"
+
+
+def _boards(text: str) -> tuple[int, int]:
+    size, _, count = text.partition(":")
+    return int(size), int(count or 100)
+
+
+def main() -> None:
+    """Read the arguments and print."""
+    parser = argparse.ArgumentParser(description="Measure runs on boards larger than they learned.")
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
+    parser.add_argument("--boards", type=_boards, nargs="+", metavar="SIZE:COUNT",
+                        default=list(BOARDS.items()), help="test boards")  # fmt: skip
+    with errors_as_exit_codes():
+        given = parser.parse_args()
+        require_one_recipe(given.runs)
+        torch.set_num_threads(1)
+        for size, count in given.boards:
+            found = [measure(run, size, count) for run in given.runs]
+            print(row(found))
+            for measurement in found:
+                print(json.dumps(asdict(measurement)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""The measurement of finished runs on boards larger than those they learned from."""
+
+import json
+
+import pytest
+from helpers import held_out_boards
+from runs_to_measure import TINY
+
+from benchmarks.protocol import finished
+from benchmarks.sizes import measure, row
+from hrm import HRM, evaluate
+from hrm.inference.solving import solve_all
+from hrm.runs import launch
+from hrm.training.metrics import METRICS
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "tiny-0"
+    local = {"model__attention": False, "model__local_mixing": True}
+    sizes = {"task__board_sizes": [3, 4], "task__train_count": 12, "task__val_count": 8}
+    launch.start(folder, TINY.derive(**local, **sizes))
+    return folder
+
+
+def test_a_run_thinks_in_proportion_to_the_size_and_until_solved(run):
+    found = measure(run, 6, 30)
+    boards, model = held_out_boards(6, 30), HRM.from_pretrained(run)
+    expected = evaluate(model, boards, [3])[3]
+    assert (found.segments, found.learned_from) == (3, [3, 4])
+    assert (found.board_acc, found.solved) == (expected.board_acc, expected.solved)
+    solutions = list(solve_all(boards.inputs, model, until="solved", max_segments=12))
+    assert found.until_solved == pytest.approx(sum(s.solved for s in solutions) / 30)
+    assert found.mean_segments == pytest.approx(sum(s.segments for s in solutions) / 30)
+    assert found.minutes > 0 and found.cpu_seconds > 0
+    assert row([found]).startswith("| tiny-0 | 0 | 6×6 | 30 | ")
+
+
+def test_sizes_that_it_has_learned_are_no_larger_ones(run):
+    with pytest.raises(ValueError, match=r"--boards 4: .* has learned from 4×4; give larger ones"):
+        measure(run, 4, 10)
+
+
+def test_a_run_that_is_not_over_is_not_measured(run):
+    metrics = run / METRICS
+    whole = metrics.read_text()
+    metrics.write_text(json.dumps({"epoch": 1, "updates": 1}) + "\n")
+    with pytest.raises(ValueError, match=r"1 of 2 epochs are done; .*--resume"):
+        finished(run)
+    metrics.write_text(whole)

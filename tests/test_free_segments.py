@@ -44,7 +44,9 @@ def test_lengths_depend_on_seed_and_update_alone():
     assert counts(5, range(20)) != counts(5, range(20), train__seed=1)
 
 
-def test_the_loss_is_that_of_the_state_after_the_free_segments_and_they_have_no_gradient():
+def test_the_loss_is_that_of_the_state_after_the_free_segments_and_they_have_no_gradient(
+    monkeypatch,
+):
     update = next(u for u in range(99) if _drawn(4, u) == 3)
     learner = learner_of(4, model__dropout=0.0, model__sdpa_dropout=0.0)
     plain = HRM(learner.model.config, board_path(4).grid)
@@ -57,9 +59,13 @@ def test_the_loss_is_that_of_the_state_after_the_free_segments_and_they_have_no_
     loss = LOSSES["softmax"](plain(state, inputs)[1].logits, to_targets(EXAMPLES.answers, CPU))
     loss.backward()
     found = {}
-    learner._step = lambda _: found.update(
-        {name: p.grad.clone() for name, p in learner.model.named_parameters() if p.grad is not None}
-    )
+
+    def keep_gradients(update: int) -> None:
+        for name, parameter in learner.model.named_parameters():
+            if parameter.grad is not None:
+                found[name] = parameter.grad.clone()
+
+    monkeypatch.setattr(learner, "_step", keep_gradients)
     assert learner.learn(EXAMPLES, update) == pytest.approx(loss.item(), rel=1e-5)
     expected = {name: p.grad for name, p in plain.named_parameters() if p.grad is not None}
     assert found.keys() == expected.keys() and expected

@@ -53,10 +53,10 @@ class TrainingSet:
                 known = None if self.task.relabels else _each(symmetries, "view_answer", answers)
                 answers = known
         if views is not inputs:
-            barred = np.array([view.tobytes() in self.forbidden for view in views])
-            views = np.where(barred[:, None, None], inputs, views)
+            is_forbidden = np.array([view.tobytes() in self.forbidden for view in views])
+            views = np.where(is_forbidden[:, None, None], inputs, views)
             if answers is not None and self.fixed is not None:
-                answers = np.where(barred[:, None, None], examples.answers, answers)
+                answers = np.where(is_forbidden[:, None, None], examples.answers, answers)
         answers = require_answers(self.task, views) if answers is None else answers
         return Examples(views, answers, puzzle_ids=puzzle_ids)
 

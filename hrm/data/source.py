@@ -73,8 +73,8 @@ def for_training(task: Task, count: int | None, seed: int) -> Examples:
     """
     given = task.written("train")
     if given is None:
-        barred = contents(kept_back(task, task.held_out_cnt))
-        drawn = fresh(task, (seed, Purpose.SET, 0), seen=set(barred))
+        held_back = contents(kept_back(task, task.held_out_cnt))
+        drawn = fresh(task, (seed, Purpose.SET, 0), seen=set(held_back))
         inputs = np.stack([next(drawn) for _ in range(count or _COUNT)])
         given = Examples(inputs, require_answers(task, inputs))
     if count and count > len(given):

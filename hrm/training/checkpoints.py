@@ -94,7 +94,7 @@ class Checkpoint:
     identity: dict[str, Any]
     """The config and the hashes of the run, as they were given to `save`."""
     named: dict[str, Tensor]
-    passed_over: list[str]
+    damaged: list[str]
     """A line for each damaged file that was skipped and is newer than this one."""
 
     @property

@@ -116,7 +116,7 @@ class Trainer:
         self._write_metrics()
         if self.progress.best_loss is not None:
             self._write_model("best", self.best)
-        return checkpoint.passed_over
+        return checkpoint.damaged
 
     def run(self) -> None:
         """Train to the last epoch.

@@ -131,9 +131,11 @@ def test_published_runs_have_the_published_settings(name):
 @pytest.mark.parametrize("name", [name for name in preset_names() if name not in OF_DATA_SETS])
 def test_every_preset_makes_a_step(name, tmp_path):
     config = preset(name).derive(train__batch_size=1, train__train_segment_cnt=1)
-    dataset = load_dataset(config.derive(task__train_count=1, task__val_count=1).task)
+    count = len(config.task.parts())
+    dataset = load_dataset(config.derive(task__train_count=count, task__val_count=count).task)
     trainer = Trainer(config, dataset, tmp_path, Silent())
-    [batch] = dataset.batches(1, seed=0, batch_size=1)
+    batch, *others = dataset.batches(1, seed=0, batch_size=1)
+    assert len(others) == count - 1
     before = [weights.detach().clone() for weights in trainer.model.parameters()]
     assert trainer.train_batch(batch) > 0
     after = list(trainer.model.parameters())

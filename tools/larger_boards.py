@@ -166,7 +166,7 @@ def draw(title_and_courses: dict[str, dict[int, Course]], detail: int) -> bytes:
             low, high = zip(*(wilson(float(s), count) for s in share), strict=True)
             panel.plot(segments, share, color=colour, label=f"{size}×{size}")
             panel.fill_between(segments, low, high, color=colour, alpha=0.15, linewidth=0)
-        panel.set(title=name, xlabel="segments", ylabel="solved", ylim=(-0.03, 1.03))
+        panel.set(title=name.replace(", ", ",\n"), xlabel="segments", ylabel="solved", ylim=(-0.03, 1.03))
         panel.legend(frameon=False)
     for name, colour in zip(names, COLOURS, strict=False):
         course = title_and_courses[name].get(detail)
@@ -183,7 +183,8 @@ def draw(title_and_courses: dict[str, dict[int, Course]], detail: int) -> bytes:
     for panel, label in zip(lower, words, strict=False):
         panel.set(xlabel=f"{label} ({detail}×{detail})", ylabel="solved", ylim=(-0.03, 1.03))
     lower[2].set_ylabel("path cells that are wrong, where not solved")
-    lower[0].legend(frameon=False)
+    lines, labels = lower[0].get_legend_handles_labels()
+    figure.legend(lines, labels, loc="outside lower center", ncols=len(names), frameon=False)
     for panel in [*upper[len(names) :], *lower[3:]]:
         panel.axis("off")
     file = BytesIO()

@@ -44,6 +44,13 @@ def test_a_first_visit_shows_a_random_board_that_is_thought_about(visitor: Visit
     assert "Update 24 of 24" in visitor.page.locator("#news").inner_text()
 
 
+def test_a_link_may_name_a_model_alone(visitor: Visit):
+    visitor.open("#model=sudoku")
+    assert visitor.page.locator("select.model").input_value() == "sudoku"
+    assert len(visitor.text.split()) >= 9
+    assert "Update" in visitor.say(".moment")
+
+
 def test_everything_that_can_be_used_has_a_name(visitor: Visit):
     visitor.open()
     nameless = visitor.page.eval_on_selector_all(

@@ -162,7 +162,7 @@ def _random_puzzle(task: "Task", seed: int | None, quiet: bool) -> "Cells":
     seeds = [secrets.randbelow(2**31 - 1) for _ in range(tries)] if seed is None else [seed]
     drawn = {seed: generate(task, 1, seed) for seed in seeds}
     best = max(seeds, key=lambda s: int(task.difficulty(drawn[s])[0]) if tries > 1 else 0)
-    click.echo(f"Random board, --seed {best}", err=quiet)
+    click.echo(f"Random puzzle, --seed {best}", err=quiet)
     return drawn[best][0]
 
 

@@ -184,11 +184,11 @@ export class App {
   async #useShared() {
     const shared = sharedHere();
     const { names } = this.models;
-    const name = names.includes(shared?.model) ? shared.model : names[0];
+    const name = names.includes(shared.model) ? shared.model : names[0];
     if (!name) throw new Error("There is no model on this page. Drop a model folder on it.");
     this.mind.model = await this.models.get(name);
     this.mind.segments = this.mind.model.config.infer_segment_cnt;
-    if (!shared) return this.newPuzzle(ownShape(this.mind.model));
+    if (shared.puzzle === null) return this.newPuzzle(ownShape(this.mind.model));
     if (shared.task !== this.mind.model.task.name) {
       await this.newPuzzle(ownShape(this.mind.model));
       throw new Error(`The link holds a puzzle of ${shared.task}; no model here is of that task.`);

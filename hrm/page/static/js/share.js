@@ -8,9 +8,8 @@ export function linkTo({ task, cells, shape }, model) {
   return `${location.href.split("#")[0]}#${values}&puzzle=${toLink(task, cells, shape)}`;
 }
 
-/** What the address of this page holds; null: no puzzle. */
+/** What the address of this page holds; null where it says nothing. */
 export function sharedHere() {
   const values = new URLSearchParams(location.hash.slice(1));
-  if (!values.has("puzzle")) return null;
   return { task: values.get("task"), model: values.get("model"), puzzle: values.get("puzzle") };
 }

@@ -13,7 +13,7 @@ from torch import nn
 from hrm import HRM, Inputs, ModelConfig
 from hrm.models import kernels
 from hrm.models.batch import to_tokens
-from hrm.models.layout import CODES, Layout, group_kinds, lay_out
+from hrm.models.layout import CODES, Layout, group_kinds, lay_out, weight_rows
 from hrm.models.mixing import GroupMixing
 from hrm.tasks.grid import NINE, Grid, Structure
 from hrm.tasks.sudoku.task import Sudoku, SudokuSettings
@@ -53,11 +53,13 @@ def think(model: HRM, puzzles: np.ndarray, segments: int = 2) -> torch.Tensor:
     return output.logits
 
 
-def mixed_plainly(x: torch.Tensor, weight: torch.Tensor, kinds: list, codes: int) -> torch.Tensor:
+def mixed_plainly(
+    x: torch.Tensor, weight: torch.Tensor, kinds: list, rows: tuple[int, ...], codes: int
+) -> torch.Tensor:
     """``(S, N, D)`` of one puzzle, one vector at a time."""
     out = torch.zeros_like(x)
     for cell, code in itertools.product(range(len(x)), range(codes)):
-        for row, groups in enumerate(kinds):
+        for row, groups in zip(rows, kinds, strict=False):
             means = [
                 sum(x[other, code] for other in group) / len(group)
                 for group in groups
@@ -65,7 +67,7 @@ def mixed_plainly(x: torch.Tensor, weight: torch.Tensor, kinds: list, codes: int
             ]
             if means:
                 out[cell, code] += weight[row] * sum(means) / len(means)
-        if len(weight) > len(kinds):
+        if len(rows) > len(kinds):
             out[cell, code] += weight[-1] * sum(x[cell]) / codes
     return out
 
@@ -78,14 +80,15 @@ def test_group_mixing_is_what_it_says(grid, code_axis, fused):
     layout, kinds = lay_out(config, grid), group_kinds(config, grid)
     assert kinds == (*grid.structure.groups, *[CODES] * code_axis)
     torch.manual_seed(0)
-    mixing, codes = GroupMixing(8, kinds), layout.code_cnt
+    rows = weight_rows(kinds, grid)
+    mixing, codes = GroupMixing(8, kinds, rows), layout.code_cnt
     x = torch.randn(2, grid.cell_cnt * codes, 8)
     with kernels.use(fused):
         found = mixing(x, layout)
     for puzzle in range(2):
         cells = x[puzzle].view(grid.cell_cnt, codes, 8)
         groups = list(grid.structure.groups.values())
-        expected = mixed_plainly(cells, mixing.weight, groups, codes)
+        expected = mixed_plainly(cells, mixing.weight, groups, rows, codes)
         torch.testing.assert_close(found[puzzle], expected.flatten(0, 1), rtol=1e-4, atol=1e-5)
 
 
@@ -101,8 +104,7 @@ def test_relabelled_puzzles_have_relabelled_logits(config):
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_every_symmetry_of_sudoku_is_built_in_but_transposition():
-    """Rows and columns have weights of their own."""
+def test_every_symmetry_of_sudoku_is_built_in():
     task = sudoku()
     model, puzzles = network(LIKE_SUDOKU, task.grid), task.draw(3, (1,))
     logits = think(model, puzzles)
@@ -111,10 +113,32 @@ def test_every_symmetry_of_sudoku_is_built_in_but_transposition():
     sure = (first - second > 1e-3).numpy()  # what looks the same to it has the same logits
     assert sure.mean() > 0.5
     in_rows = np.repeat(np.arange(4, dtype=np.uint8), 4).reshape(4, 4) + 1
-    upright = [s for s in task.symmetries if (np.ptp(s.view(in_rows), axis=1) == 0).all()]
-    for symmetry in (upright[1], upright[17], upright[len(upright) // 2], upright[-1]):
+    upright = [bool((np.ptp(s.view(in_rows), axis=1) == 0).all()) for s in task.symmetries]
+    assert sum(upright) == len(upright) / 2  # the others exchange rows and columns
+    numbers = (1, 17, len(upright) // 2, len(upright) // 2 + 9, len(upright) - 1)
+    assert len({upright[number] for number in numbers}) == 2
+    for symmetry in (task.symmetries[number] for number in numbers):
         views = think(model, symmetry.view(puzzles)).argmax(-1).view(3, 4, 4).numpy()
         np.testing.assert_array_equal(symmetry.undo(views.astype(np.uint8))[sure], answers[sure])
+
+
+def test_kinds_that_are_alike_share_their_weights():
+    grid = sudoku().grid
+    kinds = group_kinds(ModelConfig(**LIKE_SUDOKU), grid)
+    assert weight_rows(kinds, grid) == (0, 0, 1, 2)
+    assert weight_rows(kinds, replace(grid, structure=Structure())) == (0, 1, 2, 3)
+    assert first_block(network(LIKE_SUDOKU, grid)).sublayers[0].weight.shape == (3, 8)
+    oblong = Sudoku(SudokuSettings(size=6)).grid
+    assert weight_rows(kinds, oblong) == (0, 1, 2, 3)  # boxes of 2×3 tell rows from columns
+
+
+def test_a_saved_network_keeps_what_is_alike(tmp_path):
+    model = network(LIKE_SUDOKU, sudoku().grid)
+    model.save_pretrained(tmp_path)
+    read = HRM.from_pretrained(tmp_path)
+    assert read.grid.structure.alike == (("row", "column"),)
+    puzzles = sudoku().draw(2, (1,))
+    assert torch.equal(think(read.eval(), puzzles), think(model, puzzles))
 
 
 def test_attention_is_among_the_vectors_of_one_code():

@@ -3,7 +3,7 @@
 import json
 import shutil
 import subprocess
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +114,10 @@ def test_random_models_with_every_option(tmp_path: Path):
     for name, config in CONFIGS.items():
         folders[tmp_path / name] = model = random_model(config, grid)
         model.save_pretrained(tmp_path / name)
+    shared = replace(grid, structure=replace(STRUCTURE, alike=(("odd", "row"),)))
+    model = random_model(CONFIGS["an axis of codes"], shared)
+    model.save_pretrained(tmp_path / "alike")
+    folders[tmp_path / "alike"] = model
     compare(folders, dict.fromkeys(folders, grid.shape), 2)
 
 

@@ -166,7 +166,9 @@ def draw(title_and_courses: dict[str, dict[int, Course]], detail: int) -> bytes:
             low, high = zip(*(wilson(float(s), count) for s in share), strict=True)
             panel.plot(segments, share, color=colour, label=f"{size}×{size}")
             panel.fill_between(segments, low, high, color=colour, alpha=0.15, linewidth=0)
-        panel.set(title=name.replace(", ", ",\n"), xlabel="segments", ylabel="solved", ylim=(-0.03, 1.03))
+        panel.set(
+            title=name.replace(", ", ",\n"), xlabel="segments", ylabel="solved", ylim=(-0.03, 1.03)
+        )
         panel.legend(frameon=False)
     for name, colour in zip(names, COLOURS, strict=False):
         course = title_and_courses[name].get(detail)

@@ -7,7 +7,7 @@ from hrm.config.model import ModelConfig
 from hrm.models import narrow
 from hrm.models.fusable import is_untouched
 from hrm.models.layers import AddNorm, RotaryEmbedding, SDPAttention, SwiGLU
-from hrm.models.layout import Layout, group_kinds
+from hrm.models.layout import Layout, group_kinds, weight_rows
 from hrm.models.mixing import GroupMixing, LocalMixing
 from hrm.tasks.grid import Grid
 
@@ -66,7 +66,7 @@ def _mixings(config: ModelConfig, grid: Grid) -> list[nn.Module]:
         radius = max(abs(step) for offset in structure.neighbourhood for step in offset)
         mixings.append(LocalMixing(config.d_model, radius))
     if kinds := group_kinds(config, grid):
-        mixings.append(GroupMixing(config.d_model, kinds))
+        mixings.append(GroupMixing(config.d_model, kinds, weight_rows(kinds, grid)))
     return mixings
 
 

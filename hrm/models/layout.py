@@ -39,6 +39,14 @@ def group_kinds(config: ModelConfig, grid: Grid) -> tuple[str, ...]:
     return declared + (CODES,) * config.code_axis
 
 
+def weight_rows(kinds: tuple[str, ...], grid: Grid) -> tuple[int, ...]:
+    """For each kind of group, the row of its weights: kinds that are alike share one."""
+    first_of = {kind: alike[0] for alike in grid.structure.alike for kind in alike}
+    shared = [first_of.get(kind, kind) for kind in kinds]
+    rows = {kind: row for row, kind in enumerate(dict.fromkeys(shared))}
+    return tuple(rows[kind] for kind in shared)
+
+
 @dataclass(frozen=True, eq=False)
 class Layout:
     """Of a state ``(B, S · N, D)``: cell by cell, and in a cell code by code."""

@@ -39,25 +39,30 @@ class GroupMixing(nn.Module):
     Args:
         d_model: width (D).
         kinds: of groups; the last may be `CODES`.
+        rows: for each kind, which of the weights are its own; kinds may share them.
     """
 
-    def __init__(self, d_model: int, kinds: tuple[str, ...]):
+    def __init__(self, d_model: int, kinds: tuple[str, ...], rows: tuple[int, ...]):
         super().__init__()
-        self.kinds = kinds
-        self.weight = nn.Parameter(torch.randn(len(kinds), d_model))
+        self.kinds, self.rows = kinds, rows
+        self.weight = nn.Parameter(torch.randn(1 + max(rows), d_model))
 
     def forward(self, x: Float[Tensor, "B SN D"], layout: Layout) -> Float[Tensor, "B SN D"]:
         small = layout.code_cnt * x.shape[-1] <= narrow.MOST_IN_A_CELL
         if small and kernels.apply_to(x, weight=self.weight):
-            mixed = narrow.group_mix(x, self.weight, layout, self.kinds[-1] == CODES)
+            mixed = narrow.group_mix(x, self._of_kinds(), layout, self.kinds[-1] == CODES)
             return mixed.to(kernels.product_dtype())
         cells = x.unflatten(1, (layout.cell_cnt, layout.code_cnt))
-        mixed = torch.zeros_like(cells)
+        mixed, weight = torch.zeros_like(cells), self._of_kinds()
         if layout.group_cnts:
             counts = torch.tensor(layout.group_cnts, device=x.device)
-            weights = self.weight[: len(counts)].repeat_interleave(counts, dim=0)
+            weights = weight[: len(counts)].repeat_interleave(counts, dim=0)
             means = torch.einsum("gs,bsnd->bgnd", layout.gather, cells) * weights[:, None]
             mixed = torch.einsum("sg,bgnd->bsnd", layout.spread, means)
         if self.kinds[-1] == CODES:
-            mixed = mixed + self.weight[-1] * cells.mean(dim=2, keepdim=True)
+            mixed = mixed + weight[-1] * cells.mean(dim=2, keepdim=True)
         return mixed.flatten(1, 2)
+
+    def _of_kinds(self) -> Float[Tensor, "K D"]:
+        """Weights for each kind."""
+        return self.weight if len(self.weight) == len(self.kinds) else self.weight[[*self.rows]]

@@ -47,6 +47,9 @@ class Structure:
     interchangeable: tuple[tuple[int, ...], ...] = ()
     """Sets of codes: change two of a set for one another, in puzzle and answer, and the answer is
     right as before."""
+    alike: tuple[tuple[str, ...], ...] = ()
+    """Kinds of groups that a symmetry exchanges, such as rows and columns: a network treats them
+    alike."""
 
 
 @dataclass(frozen=True)

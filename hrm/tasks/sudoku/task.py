@@ -122,9 +122,11 @@ class Sudoku(Task):
 
     @property
     def structure(self) -> Structure:
-        """Rows, columns and boxes; all digits could change places."""
+        """Rows, columns and boxes; all digits could change places, and rows and columns too where
+        boxes are square."""
         digits = tuple(range(OPEN + 1, self.rules.size + 1))
-        return Structure(groups=self.rules.groups, interchangeable=(digits,))
+        alike = (("row", "column"),) if self.rules.box[0] == self.rules.box[1] else ()
+        return Structure(groups=self.rules.groups, interchangeable=(digits,), alike=alike)
 
     @property
     def symmetries(self) -> Symmetries:

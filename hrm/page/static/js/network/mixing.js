@@ -48,11 +48,14 @@ export class LocalMixing {
  * channel with a weight of its own. Groups of cells work code by code. */
 export class GroupMixing {
   /** The same as of `LocalMixing`; `kinds` as from `groupKinds`. */
-  constructor(weights, name, { d_model: width }, structure, { declared, mixesCodes }) {
+  constructor(weights, name, { d_model: width }, structure, { mixesCodes, rows }) {
     this.width = width;
     this.mixesCodes = mixesCodes;
-    const count = declared.length + Number(mixesCodes);
-    this.weight = weights.take(`${name}.weight`, [count, width]);
+    const own = weights.take(`${name}.weight`, [1 + Math.max(...rows), width]);
+    this.weight = new Float32Array(rows.length * width); // a row for each kind
+    rows.forEach((row, kind) => {
+      this.weight.set(own.subarray(row * width, (row + 1) * width), kind * width);
+    });
   }
 
   apply(x, { cells, vectors, groups }) {

@@ -13,19 +13,29 @@ const NINE = [-1, 0, 1].flatMap((row) => [-1, 0, 1].map((column) => [row, column
  */
 export function readStructure(given, grid, config) {
   // Before it was written, local mixing was always along the nine cells around.
-  const { neighbourhood = [], groups = {}, interchangeable = [] } =
+  const { neighbourhood = [], groups = {}, interchangeable = [], alike = [] } =
     given ?? (config.local_mixing ? { neighbourhood: NINE } : {});
   const cells = grid.height * grid.width;
   const codes = Math.min(grid.inputCodes, grid.answerCodes);
   const fits =
     areLists(neighbourhood, -FARTHEST, FARTHEST + 1) &&
     Object.values(groups).every((kind) => areLists(kind, 0, cells)) &&
-    areLists(interchangeable, 0, codes);
+    areLists(interchangeable, 0, codes) &&
+    areKinds(alike, groups);
   if (!fits) throw new Error("config.json: damaged: grid.structure does not fit the grid");
   if (config.code_axis && interchangeable.length !== 1) {
     throw new Error("config.json: model.code_axis needs one set of interchangeable codes");
   }
-  return { neighbourhood, groups, interchangeable };
+  return { neighbourhood, groups, interchangeable, alike };
+}
+
+/** Lists of kinds of groups, none of them twice. */
+function areKinds(lists, groups) {
+  if (!Array.isArray(lists) || !lists.every((list) => Array.isArray(list) && list.length > 0)) {
+    return false;
+  }
+  const named = lists.flat();
+  return new Set(named).size === named.length && named.every((kind) => Object.hasOwn(groups, kind));
 }
 
 function areLists(lists, first, end) {

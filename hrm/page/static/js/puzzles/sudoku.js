@@ -128,7 +128,8 @@ function structureOf({ size, units }) {
     units.slice(i * size, (i + 1) * size),
   ]);
   const digits = Array.from({ length: size }, (_, i) => i + 1);
-  return { neighbourhood: [], groups: Object.fromEntries(kinds), interchangeable: [digits] };
+  const groups = Object.fromEntries(kinds);
+  return { neighbourhood: [], groups, interchangeable: [digits], alike: [] };
 }
 
 function firstPuzzle(content, size) {

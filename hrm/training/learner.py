@@ -9,6 +9,7 @@ import copy
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -30,6 +31,8 @@ from hrm.tasks.examples import Examples
 from hrm.training.curriculum import cycles_at
 from hrm.training.optimizers import learning_rate, make_optimizers
 from hrm.training.slots import Part, Slots
+
+_Found = TypeVar("_Found")
 
 
 class Learner:
@@ -98,14 +101,9 @@ class Learner:
         Raises:
             Diverged: if the loss is not finite; the update is not made.
         """
-        cycles, loss = self.cycles(update), 0.0
-
-        def learn_from(part: Part) -> None:
-            nonlocal loss
-            loss += self._backward(part, cycles)
-
-        self._each_part(slots, learn_from, _dropout_seed(self.config.seed, update))
-        (loss,) = distributed.sum_numbers(loss)
+        cycles, seed = self.cycles(update), _dropout_seed(self.config.seed, update)
+        losses = self._of_each_part(slots, lambda part: self._backward(part, cycles), seed)
+        (loss,) = distributed.sum_numbers(sum(losses))
         if not math.isfinite(loss):
             name = content_hash(slots.examples.inputs)[:12]
             raise Diverged(f"the loss is not finite at update {update + 1}, puzzles {name}")
@@ -145,13 +143,17 @@ class Learner:
         numbers = Numbers(self.config.seed, Purpose.FREE_SEGMENTS, update)
         for segment in range(int(numbers.below(self.config.free_segment_cnt + 1))):
             seed = _dropout_seed(self.config.seed, update, 1 + segment)
-            self._each_part(slots, think, seed)
+            self._of_each_part(slots, think, seed)
 
-    def _each_part(self, slots: Slots, work: Callable[[Part], None], dropout_seed: int) -> None:
+    def _of_each_part(
+        self, slots: Slots, work: Callable[[Part], _Found], dropout_seed: int
+    ) -> list[_Found]:
+        found = []
         with self.machine.arithmetic(), _deterministic(self.config.compile):
             for part in slots.parts:
                 with kernels.dropout_masks(dropout_seed, part.numbers):
-                    work(part)
+                    found.append(work(part))
+        return found
 
     def _backward(self, part: Part, cycles: int) -> float:
         state, output = self._segment(part.state, part.inputs, H_cycle_cnt=cycles)

@@ -1,6 +1,7 @@
 """Shapes and types are checked at run time in the tests, and only there."""
 
 import os
+import signal
 
 from jaxtyping import install_import_hook
 
@@ -25,6 +26,9 @@ for _module in CHECKED:
     install_import_hook(f"hrm.{_module}", "beartype.beartype")
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Under nohup it is ignored, which would pass to the runs that tests send it to.
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 import torch  # noqa: E402
 

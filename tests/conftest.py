@@ -26,7 +26,8 @@ for _module in CHECKED:
     install_import_hook(f"hrm.{_module}", "beartype.beartype")
 
 os.environ["HF_HUB_OFFLINE"] = "1"
-# Under nohup it is ignored, which would pass to the runs that tests send it to.
+# Under nohup or behind a shell's & they are ignored, also by the runs that tests send them to.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 

@@ -399,7 +399,13 @@ def test_a_structure_of_cells_or_codes_that_there_are_not_is_found():
     class Alike(Rows):
         structure = Structure(groups={"row": ((0, 1), (2, 3))}, alike=(("row", "column"),))
 
+    class Twice(Rows):
+        structure = Structure(
+            groups={"row": ((0, 1), (2, 3)), "pair": ((0, 2),)}, alike=(("row", "pair"), ("row",))
+        )
+
     assert "no groups of column" in found(Alike)
+    assert "row, row" in found(Twice) and "twice" in found(Twice)
     assert "'row'" in found(Cells) and "0 to 11" in found(Cells)
     assert "one size" in found(Sizes)
     assert any("0 to 2" in words for words in findings(Codes()))

@@ -49,9 +49,9 @@ def try_structure(task: Task, examples: Examples) -> str:
             raise ValueError(f"groups of {kind!r}: cells are 0 to {cell_cnt - 1}")
         if len({len(group) for group in groups}) > 1:
             raise ValueError(f"groups of {kind!r}: all must be of one size")
-    unknown = {kind for kinds in structure.alike for kind in kinds} - structure.groups.keys()
-    if unknown:
-        raise ValueError(f"alike: there are no groups of {', '.join(sorted(unknown))}")
+    if structure.misnamed:
+        kinds = ", ".join(structure.misnamed)
+        raise ValueError(f"alike: there are no groups of {kinds}, or they are named twice")
     code_cnt = min(len(task.codes), len(task.answer_codes))
     for codes in structure.interchangeable:
         if any(not 0 <= code < code_cnt for code in codes):

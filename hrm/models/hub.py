@@ -150,16 +150,11 @@ def _structure(values: dict[str, Any], grid: Grid) -> Structure:
         kind: _tuples(cells, 0, grid.cell_cnt) for kind, cells in values.get("groups", {}).items()
     }
     codes = _tuples(values.get("interchangeable", ()), 0, min(grid.input_codes, grid.answer_codes))
-    return Structure(neighbourhood, groups, codes, _kinds(values.get("alike", ()), groups))
-
-
-def _kinds(lists: Any, groups: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
-    """Lists of kinds of groups, checked likewise."""
-    found = tuple(map(tuple, lists))
-    named = [kind for kinds in found for kind in kinds]
-    if len(set(named)) < len(named) or not groups.keys() >= set(named) or not all(found):
+    alike = tuple(map(tuple, values.get("alike", ())))
+    structure = Structure(neighbourhood, groups, codes, alike)
+    if structure.misnamed or not all(alike):
         raise TypeError
-    return found
+    return structure
 
 
 def _tuples(lists: Any, first: int, end: int) -> tuple[tuple[int, ...], ...]:

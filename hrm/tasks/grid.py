@@ -51,6 +51,12 @@ class Structure:
     """Kinds of groups that a symmetry exchanges, such as rows and columns: a network treats them
     alike."""
 
+    @property
+    def misnamed(self) -> list[str]:
+        """Kinds that `alike` names although there are no such groups, or names twice."""
+        named = [kind for kinds in self.alike for kind in kinds]
+        return [kind for kind in named if kind not in self.groups or named.count(kind) > 1]
+
 
 @dataclass(frozen=True)
 class Grid:

@@ -4,17 +4,20 @@
 // S cells of a grid, N vectors of a cell (1 without an axis of codes), D numbers of a vector. A state
 // is flat: cell by cell, and in a cell code by code.
 
-/** The kinds of groups over which a network mixes, and for each, then for the vectors of a cell, the
- * row of its weights: kinds that are alike share one. */
+/** The kinds of groups over which a network mixes, in the order of their weights. */
 export function groupKinds(config, structure) {
   const declared = config.local_mixing ? Object.keys(structure.groups) : [];
-  const mixesCodes = config.code_axis;
-  const firstOf = (kind) => structure.alike.find((kinds) => kinds.includes(kind))?.[0] ?? kind;
+  return { declared, mixesCodes: config.code_axis };
+}
+
+/** For each kind as from `groupKinds`, then for the vectors of a cell, the row of its weights: kinds
+ * that are alike share one. */
+export function weightRows({ declared, mixesCodes }, { alike }) {
+  const firstOf = (kind) => alike.find((kinds) => kinds.includes(kind))?.[0] ?? kind;
   const shared = declared.map(firstOf);
   const own = [...new Set(shared)];
   const rows = shared.map((kind) => own.indexOf(kind));
-  if (mixesCodes) rows.push(own.length);
-  return { declared, mixesCodes, rows };
+  return mixesCodes ? [...rows, own.length] : rows;
 }
 
 /** The codes that have a vector each in every cell; none: a cell has one vector. */

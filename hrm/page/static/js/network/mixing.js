@@ -1,5 +1,7 @@
 // Mixing along what a puzzle declares. Each sublayer takes (S · N, D) and the layout of the vectors.
 
+import { weightRows } from "./layout.js";
+
 /** A depthwise convolution over the grid: each cell sees its neighbours, code by code. */
 export class LocalMixing {
   /**
@@ -48,9 +50,10 @@ export class LocalMixing {
  * channel with a weight of its own. Groups of cells work code by code. */
 export class GroupMixing {
   /** The same as of `LocalMixing`; `kinds` as from `groupKinds`. */
-  constructor(weights, name, { d_model: width }, structure, { mixesCodes, rows }) {
+  constructor(weights, name, { d_model: width }, structure, kinds) {
+    const rows = weightRows(kinds, structure);
     this.width = width;
-    this.mixesCodes = mixesCodes;
+    this.mixesCodes = kinds.mixesCodes;
     const own = weights.take(`${name}.weight`, [1 + Math.max(...rows), width]);
     this.weight = new Float32Array(rows.length * width); // a row for each kind
     rows.forEach((row, kind) => {

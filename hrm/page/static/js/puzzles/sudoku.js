@@ -128,8 +128,7 @@ function structureOf({ size, units }) {
     units.slice(i * size, (i + 1) * size),
   ]);
   const digits = Array.from({ length: size }, (_, i) => i + 1);
-  const groups = Object.fromEntries(kinds);
-  return { neighbourhood: [], groups, interchangeable: [digits], alike: [] };
+  return { neighbourhood: [], groups: Object.fromEntries(kinds), interchangeable: [digits] };
 }
 
 function firstPuzzle(content, size) {

@@ -11,6 +11,7 @@ import json
 import shutil
 from pathlib import Path
 
+from protocol import minutes_of
 from record import require_unseen
 
 from hrm import HRM, RunConfig, Task, evaluate
@@ -102,7 +103,6 @@ def _network(model: HRM) -> str:
 def _training(run: Path, config: RunConfig, task: Task, command: str, note: str) -> str:
     history, best = read_metrics(run), best_epoch(run, config.train.best_by)
     versions = json.loads((run / runs.VERSIONS).read_text())
-    minutes = sum(row["seconds"] for row in history) / 60
     return f"""## Training
 
 | | |
@@ -112,7 +112,7 @@ def _training(run: Path, config: RunConfig, task: Task, command: str, note: str)
 | data | {_data(task, len(history))} |
 | kept | epoch {best["epoch"]}, {CHOSEN[config.train.best_by]} on {config.task.val_count} \
 validation puzzles |
-| time | {minutes:.0f} minutes, validation included{note and f"; {note}"} |
+| time | {minutes_of(history):.0f} minutes, validation included{note and f"; {note}"} |
 | machine | {versions["machine"]}, torch {versions["torch"]}, {PRECISIONS[config.train.precision]} |
 """
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 from typing import Any
+from typing import Protocol as Interface
 
 from hrm import RunConfig
 from hrm.intervals import wilson
@@ -126,6 +127,29 @@ def share_cell(values: Sequence[float], puzzle_cnt: int) -> str:
     else:
         share, (low, high) = f"{values[0]:.3f}", wilson(values[0], puzzle_cnt)
     return f"{share} ({low:.3f} to {high:.3f})"
+
+
+def minutes_of(history: list[dict[str, float]]) -> float:
+    """Training and validation, from a run's metrics."""
+    return sum(row["seconds"] for row in history) / 60
+
+
+class Measured(Interface):
+    """What every row of the table ends with."""
+
+    @property
+    def parameters(self) -> int: ...
+    @property
+    def minutes(self) -> float: ...
+    @property
+    def commit(self) -> str: ...
+
+
+def table_row(cells: list[str], measurements: Sequence[Measured]) -> str:
+    """A Markdown row: the cells, then parameters, mean minutes and commits of the runs."""
+    ends = [f"{measurements[0].parameters:,}", f"{mean(m.minutes for m in measurements):.3g}"]
+    commits = ", ".join(sorted({m.commit for m in measurements}))
+    return f"| {' | '.join([*cells, *ends, commits])} |"
 
 
 def require_one_recipe(folders: list[Path]) -> None:

@@ -13,10 +13,17 @@ import argparse
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import mean
 
 import numpy as np
-from protocol import finished, kind, protocol_of, require_one_recipe, share_cell
+from protocol import (
+    finished,
+    kind,
+    minutes_of,
+    protocol_of,
+    require_one_recipe,
+    share_cell,
+    table_row,
+)
 from rich.console import Console
 from rich.progress import Progress
 
@@ -151,7 +158,7 @@ def _measurement(
         solved=short.solved,
         solved4x=long.solved,
         parameters=model.parameter_cnt,
-        minutes=sum(row["seconds"] for row in history) / 60,
+        minutes=minutes_of(history),
         epochs=len(history),
         test_boards=len(test),
         test_sha256=content_hash(test.inputs),
@@ -211,8 +218,7 @@ def row(measurements: list[Measurement]) -> str:
     columns = [[getattr(m, name) for m in measurements] for name in SCORES]
     columns += [[m.until_solved[way]["solved"] for m in measurements] for way in first.until_solved]
     cells += [share_cell(values, first.test_boards) for values in columns]
-    cells += [f"{first.parameters:,}", f"{mean(m.minutes for m in measurements):.3g}"]
-    return "| " + " | ".join([*cells, ", ".join(sorted({m.commit for m in measurements}))]) + " |"
+    return table_row(cells, measurements)
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from time import process_time
 
 import numpy as np
 import torch
-from protocol import finished, require_one_recipe, share_cell
+from protocol import finished, minutes_of, require_one_recipe, share_cell, table_row
 from rich.console import Console
 from rich.progress import Progress
 
@@ -95,7 +95,7 @@ def measure(run: Path, size: int, count: int) -> Measurement:
     return Measurement(
         str(run), config.task.seed, learned, size, count, fixed, *shares,
         parameters=model.parameter_cnt,
-        minutes=sum(row["seconds"] for row in history) / 60,
+        minutes=minutes_of(history),
         commit=json.loads((run / runs.VERSIONS).read_text()).get("commit", "unknown"),
     )  # fmt: skip
 
@@ -128,9 +128,8 @@ def row(measurements: list[Measurement]) -> str:
     columns = [[getattr(m, name) for m in measurements] for name in SHARES]
     cells += [share_cell(values, first.boards) for values in columns]
     cells += [f"{first.segments}", f"{mean(m.mean_segments for m in measurements):.1f}"]
-    cells += [f"{mean(m.cpu_seconds for m in measurements):.2g}", f"{first.parameters:,}"]
-    cells += [f"{mean(m.minutes for m in measurements):.3g}"]
-    return "| " + " | ".join([*cells, ", ".join(sorted({m.commit for m in measurements}))]) + " |"
+    cells += [f"{mean(m.cpu_seconds for m in measurements):.2g}"]
+    return table_row(cells, measurements)
 
 
 def _boards(text: str) -> tuple[int, int]:

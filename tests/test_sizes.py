@@ -1,6 +1,7 @@
 """The measurement of finished runs on boards larger than those they learned from."""
 
 import json
+import shutil
 
 import pytest
 from helpers import held_out_boards
@@ -41,10 +42,8 @@ def test_sizes_that_it_has_learned_are_no_larger_ones(run):
         measure(run, 4, 10)
 
 
-def test_a_run_that_is_not_over_is_not_measured(run):
-    metrics = run / METRICS
-    whole = metrics.read_text()
-    metrics.write_text(json.dumps({"epoch": 1, "updates": 1}) + "\n")
+def test_a_run_that_is_not_over_is_not_measured(run, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run" / METRICS).write_text(json.dumps({"epoch": 1, "updates": 1}) + "\n")
     with pytest.raises(ValueError, match=r"1 of 2 epochs are done; .*--resume"):
-        finished(run)
-    metrics.write_text(whole)
+        finished(tmp_path / "run")

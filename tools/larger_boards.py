@@ -1,6 +1,6 @@
 """Find out why a model fails on boards that are larger than those it learned from.
 
-    python tools/larger_boards.py docs/larger-boards.png boardpath-20x20 boardpath-any
+    python tools/larger_boards.py docs/larger-boards.png boardpath-20x20 runs/any-size
 
 For each model: boards solved against segments, size by size; then, on boards of one size, what is
 solved by length of the path and by density of walls, and where along the path wrong cells lie. A
@@ -13,14 +13,16 @@ The same numbers are printed. Needs Matplotlib: pip install -e '.[study]'.
 
 import argparse
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
@@ -35,16 +37,18 @@ from hrm.intervals import wilson
 from hrm.machine import puzzles_at_a_time
 from hrm.models.batch import to_cells, to_inputs
 from hrm.models.layers import SDPAttention
+from hrm.rendering.plots import COLOURS
 from hrm.tasks.boardpath.boards import PATH, START, WALL, shortest_lengths
 from hrm.tasks.examples import Examples
 from hrm.tasks.grid import Shape
 from hrm.tasks.paths import distances
 
-COLOURS = ("#1d5fd6", "#cc5500", "#0f766e", "#c0187a")
 BIN_CNT = 5
 """Of path lengths and densities, each with as many boards."""
 PART_CNT = 10
 """Of a path from START to END."""
+_SHARES = (-0.03, 1.03)
+"""From none to all, with a margin."""
 
 
 @dataclass(frozen=True)
@@ -154,44 +158,61 @@ def wrong_along_path(course: Course) -> list[float]:
     return [float(course.wrong[some].mean()) if some.any() else math.nan for some in cells]
 
 
-def draw(title_and_courses: dict[str, dict[int, Course]], detail: int) -> bytes:
-    """The picture as PNG: solved against segments for each model, and the details of one size."""
-    names = list(title_and_courses)
-    figure = Figure(figsize=(4.2 * max(3, len(names)), 8), layout="constrained")
-    upper, lower = figure.subplots(2, max(3, len(names)), squeeze=False)
-    for panel, name in zip(upper, names, strict=False):
-        for (size, course), colour in zip(title_and_courses[name].items(), COLOURS, strict=False):
-            share, count = course.solved.mean(axis=1), course.solved.shape[1]
-            segments = np.arange(1, len(share) + 1)
-            low, high = zip(*(wilson(float(s), count) for s in share), strict=True)
-            panel.plot(segments, share, color=colour, label=f"{size}×{size}")
-            panel.fill_between(segments, low, high, color=colour, alpha=0.15, linewidth=0)
-        panel.set(
-            title=name.replace(", ", ",\n"), xlabel="segments", ylabel="solved", ylim=(-0.03, 1.03)
-        )
-        panel.legend(frameon=False)
-    for name, colour in zip(names, COLOURS, strict=False):
-        course = title_and_courses[name].get(detail)
-        if course is None:
-            continue
-        boards, solved = course.examples.inputs, course.solved[-1]
-        lengths = shortest_lengths(boards).astype(float)
-        density = (boards == WALL).mean(axis=(1, 2))
-        lower[0].plot(*in_bins(lengths, solved), color=colour, marker="o", label=name)
-        lower[1].plot(*in_bins(density, solved), color=colour, marker="o", label=name)
-        middles = (np.arange(PART_CNT) + 0.5) / PART_CNT
-        lower[2].plot(middles, wrong_along_path(course), color=colour, marker="o", label=name)
-    words = ("length of the shortest path", "share of walls", "part of the way from START to END")
-    for panel, label in zip(lower, words, strict=False):
-        panel.set(xlabel=f"{label} ({detail}×{detail})", ylabel="solved", ylim=(-0.03, 1.03))
-    lower[2].set_ylabel("path cells that are wrong, where not solved")
+def draw(found: dict[str, dict[int, Course]], detail: int) -> bytes:
+    """The picture as PNG.
+
+    Args:
+        found: by model and size.
+        detail: the size that the lower panels are about.
+    """
+    columns = max(3, len(found))
+    figure = Figure(figsize=(4.2 * columns, 8), layout="constrained")
+    upper, lower = figure.subplots(2, columns, squeeze=False)
+    for panel, (name, courses) in zip(upper, found.items(), strict=False):
+        _draw_against_segments(panel, name, courses)
+    _draw_details(lower, {name: courses[detail] for name, courses in found.items()})
+    for panel in lower[:3]:
+        panel.set_xlabel(f"{panel.get_xlabel()} ({detail}×{detail})")
     lines, labels = lower[0].get_legend_handles_labels()
-    figure.legend(lines, labels, loc="outside lower center", ncols=len(names), frameon=False)
-    for panel in [*upper[len(names) :], *lower[3:]]:
+    figure.legend(lines, labels, loc="outside lower center", ncols=len(found), frameon=False)
+    for panel in [*upper[len(found) :], *lower[3:]]:
         panel.axis("off")
     file = BytesIO()
     figure.savefig(file, format="png", dpi=100, metadata={"Software": None})
     return file.getvalue()
+
+
+def _draw_against_segments(panel: Axes, name: str, courses: dict[int, Course]) -> None:
+    """Solved boards of each size, with 95 % intervals."""
+    for (size, course), colour in zip(courses.items(), cycle(COLOURS), strict=False):
+        share, count = course.solved.mean(axis=1), course.solved.shape[1]
+        segments = np.arange(1, len(share) + 1)
+        low, high = zip(*(wilson(float(s), count) for s in share), strict=True)
+        panel.plot(segments, share, color=colour, label=f"{size}×{size}")
+        panel.fill_between(segments, low, high, color=colour, alpha=0.15, linewidth=0)
+    panel.set(title=name.replace(", ", ",\n"), xlabel="segments", ylabel="solved")
+    panel.set_ylim(*_SHARES)
+    panel.legend(frameon=False)
+
+
+def _draw_details(panels: Sequence[Axes], courses: dict[str, Course]) -> None:
+    """Solved boards by length of the path and density of walls, and wrong cells along the path."""
+    middles = (np.arange(PART_CNT) + 0.5) / PART_CNT
+    for (name, course), colour in zip(courses.items(), cycle(COLOURS), strict=False):
+        boards, solved = course.examples.inputs, course.solved[-1]
+        lengths = shortest_lengths(boards).astype(float)
+        density = (boards == WALL).mean(axis=(1, 2))
+        lines = (
+            in_bins(lengths, solved),
+            in_bins(density, solved),
+            (middles, wrong_along_path(course)),
+        )
+        for panel, line in zip(panels, lines, strict=False):
+            panel.plot(*line, color=colour, marker="o", label=name)
+    words = ("length of the shortest path", "share of walls", "part of the way from START to END")
+    for panel, label in zip(panels, words, strict=False):
+        panel.set(xlabel=label, ylabel="solved", ylim=_SHARES)
+    panels[2].set_ylabel("path cells that are wrong, where not solved")
 
 
 def variants(model: HRM) -> dict[str, Change | None]:
@@ -204,6 +225,14 @@ def variants(model: HRM) -> dict[str, Change | None]:
         ", attention scaled": Change(side * side, scaled=True),
         ", attention within its reach": Change(side * side, window=side - 1),
     }
+
+
+def told(course: Course) -> str:
+    """Shares solved after 1, 2, 4, … segments, and at any time."""
+    shares = [f"{share:.2f}" for share in course.solved.mean(axis=1)]
+    marks = [n for n in (1, 2, 4, 8, 16, 32, 64) if n <= len(shares)]
+    after = "  ".join(f"{n}: {shares[n - 1]}" for n in marks)
+    return f"{after}  at any time: {course.solved.any(axis=0).mean():.2f}"
 
 
 def main() -> None:
@@ -222,14 +251,9 @@ def main() -> None:
             for words, change in variants(model).items():
                 with changed_attention(model, change):
                     courses = {s: follow(model, s, given.count, given.segments) for s in sizes}
-                title = Path(name).name + words
-                found[title] = courses
+                found[Path(name).name + words] = courses
                 for size, course in courses.items():
-                    shares = course.solved.mean(axis=1)
-                    marks = [n for n in (1, 2, 4, 8, 16, 32, 64) if n <= given.segments]
-                    told = "  ".join(f"{n}: {shares[n - 1]:.2f}" for n in marks)
-                    ever = course.solved.any(axis=0).mean()
-                    print(f"{title}, {size}×{size}: {told}  at any time: {ever:.2f}", flush=True)
+                    print(f"{Path(name).name}{words}, {size}×{size}: {told(course)}", flush=True)
         write_atomic(given.out, draw(found, sizes[-1]))
 
 

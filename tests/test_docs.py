@@ -149,6 +149,14 @@ def test_links_lead_somewhere():
                 assert not anchor or anchor in anchors(there), f"{document.name}: {target}#{anchor}"
 
 
+def test_pages_that_the_code_names_are_there():
+    for folder in ("hrm", "studies", "benchmarks", "tools", "tests", "examples"):
+        for file in (ROOT / folder).rglob("*.*"):
+            if file.suffix in (".py", ".c", ".js", ".yaml") and "pretrained" not in file.parts:
+                for page in re.findall(r"docs/[\w/-]+\.md", file.read_text()):
+                    assert (ROOT / page).exists(), f"{file}: {page}"
+
+
 def test_every_file_that_is_no_python_is_packaged():
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     patterns = settings["package-data"]["hrm"]

@@ -5,8 +5,8 @@ in front of the cells. P is the number of these tokens in annotations; T = P + S
 the sequence.
 
 Everything is computed in the order of the published code, and without the fused kernels. With the
-same weights, these networks so give the same numbers to the last bits, which matters: the mixer
-makes thirty times as much of a difference in a segment (docs/family.md).
+same weights, these networks so give the same numbers to the last bits, which matters: in a segment
+the mixer makes 16 times as much of a difference, or more (docs/family.md).
 """
 
 import math

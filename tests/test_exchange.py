@@ -165,6 +165,7 @@ DAMAGE = {
     "a list": (lambda f: torch.save([torch.zeros(1)], f), "holds list, expected named tensors"),
     "nested": (lambda f: torch.save({"model": {"x": torch.zeros(1)}}, f), "'model' is no tensor"),
     "integers": (lambda f: changed(f, lambda n: n | {HEAD: n[HEAD].int()}), "plain floats"),
+    "not finite": (lambda f: changed(f, lambda n: n | {HEAD: n[HEAD] / 0}), "lm_head.* not finite"),
     "foreign": (lambda f: torch.save({"conv1.w": torch.zeros(3)}, f), "conv1.w: no weight"),
     "one more": (lambda f: changed(f, lambda n: n | {"model.inner.x": n[HEAD]}), "x: no weight"),
     "one less": (lambda f: changed(f, lambda n: {k: v for k, v in n.items() if k != HEAD}),
@@ -173,7 +174,10 @@ DAMAGE = {
                     r"does not fit its settings: head.weight is \(7, 15\), expected \(7, 16\)"),
     "no block": (lambda f: changed(f, lambda n: {k: v for k, v in n.items() if "o_proj" not in k}),
                  "L.blocks.0.mixing.out.weight is missing"),
-    "other width": (lambda f: configured(f, expansion=40), "does not fit its settings"),
+    "other width": (lambda f: configured(f, hidden_size=32), "hidden_size: 32, .* weights say 16"),
+    "other inner width": (lambda f: configured(f, expansion=40), "does not fit its settings"),
+    "other depth": (lambda f: configured(f, L_layers=9), "L_layers: 9"),
+    "other mixing": (lambda f: configured(f, mlp_t=True), "mlp_t: True"),
     "wrong heads": (lambda f: configured(f, num_heads=3), "d_model: 16 is not divisible"),
     "words": (lambda f: configured(f, H_cycles="many"), "H_cycle_cnt: .*got 'many'"),
     "no yaml": (lambda f: (f.parent / "all_config.yaml").write_text("- 1"), "named values"),
@@ -239,6 +243,9 @@ def test_the_commands(tmp_path, monkeypatch, capsys):
     )
     assert code == 0 and "step_0" in printed
     assert_same(import_model(back), hrm.from_pretrained(out))
+    for words in (("import", tmp_path / "foreign"), ("export", out, "--layout", "published")):
+        code, _, error = run(monkeypatch, capsys, *words, "--out", back)
+        assert code == 2 and "already there" in error
     words = ("import", tmp_path / "foreign", "--out", tmp_path / "x", "model.head_cntt=1")
     code, _, error = run(monkeypatch, capsys, *words)
     assert code == 2 and "perhaps you meant model.head_cnt" in error

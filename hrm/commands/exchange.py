@@ -34,10 +34,8 @@ def import_(place: Path, out: Path, size: "Shape | None", settings: tuple[str, .
     from hrm.config.load import parse_override
     from hrm.config.nested import merge
     from hrm.models.exchange.convert import import_model
-    from hrm.models.hub import CONFIG
 
-    if (out / CONFIG).exists() or (out.exists() and not out.is_dir()):
-        raise ValueError(f"--out: {out}: already there; name another folder")
+    _require_new(out)
     given: dict[str, Any] = {}
     for setting in settings:
         given = merge(given, parse_override(setting))
@@ -70,5 +68,12 @@ def export(model: str, layout: str, out: Path) -> None:
     from hrm.models.exchange.convert import export_model
     from hrm.models.networks import from_pretrained
 
+    _require_new(out)
     for file in export_model(from_pretrained(model), layout, out):
         click.echo(f"Written: {file}")
+
+
+def _require_new(out: Path) -> None:
+    """Refuse to write among files that are there already."""
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise ValueError(f"--out: {out}: already there; name another folder")

@@ -2,6 +2,7 @@
 
 import io
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,9 @@ def read(file: Path) -> dict[str, Tensor]:
         ValueError: naming the file, if it is damaged or holds anything else.
     """
     try:
-        found = torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about pickles that PyTorch did not write
+            found = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # PyTorch raises many kinds, depending on what is wrong
         reason = "damaged, or it holds more than tensors"
         if isinstance(error, FileNotFoundError | PermissionError):
@@ -61,6 +64,8 @@ def read(file: Path) -> dict[str, Tensor]:
             raise ValueError(f"{file}: {name!r} is no tensor; save the state dict alone")
         if not tensor.is_floating_point() or tensor.layout != torch.strided:
             raise ValueError(f"{file}: {name} holds {tensor.dtype}, expected plain floats")
+        if not tensor.isfinite().all():
+            raise ValueError(f"{file}: {name} is not finite; take a checkpoint from before that")
     return found
 
 

@@ -125,6 +125,14 @@ def _config(file: Path, arch: Any, weights: dict[str, Tensor]) -> dict[str, Any]
     two = any(name.startswith("H.") for name in weights)
     mixer = "L.blocks.0.mixing.mlp.down.weight" in weights
     width = weights["embedding.tokens.weight"].shape[1]
+    found = {"hidden_size": width, "L_layers": _block_cnt(weights, "L")}
+    found |= {"H_layers": _block_cnt(weights, "H")} if two else {"mlp_t": mixer}
+    for key, value in found.items():
+        if arch.get(key, value) != value:
+            raise ValueError(
+                f"{file}: {CONFIG} says {key}: {arch[key]}, and the weights say {value}; they do"
+                " not belong together"
+            )
     config: dict[str, Any] = {
         "network": "hrm_act" if two else "trm",
         "d_model": width,

@@ -1,8 +1,13 @@
 """`hrm study`: plan a study of many runs, run it, and report on it."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from hrm.study.definition import Study
+    from hrm.study.results import Result
 
 _STUDY = click.argument("file", metavar="STUDY.yaml", type=click.Path(path_type=Path))
 _SEEDS = click.option(
@@ -31,6 +36,7 @@ def study() -> None:
     hrm study plan studies/mini.yaml      what it will take, before anything is spent
     hrm study run studies/mini.yaml       stop it at any time; the same command goes on
     hrm study report studies/mini.yaml    tables, plots and verdicts, also while it runs
+    hrm study compare studies/mini*.yaml --out compared    several studies side by side
 
     docs/studies.md says how to write your own study.
     """
@@ -127,18 +133,27 @@ def report(file: Path, results: Path | None, out: Path | None) -> None:
 
     Works on a study that is still running.
     """
-    from hrm.study.definition import load_study
-    from hrm.study.results import read_results
-
-    asked = load_study(file)
-    folder = results or _results_folder(file)
-    found = read_results(folder, asked)
-    if not any("failed" not in result for result in found.values()):
-        raise ValueError(f"{folder}: no results yet; hrm study run {file} makes them")
-
     from hrm.study.report import write_report
 
-    for path in write_report(asked, found, out or folder / "report"):
+    asked, found = _with_results(file, results)
+    for path in write_report(asked, found, out or (results or _results_folder(file)) / "report"):
+        click.echo(path)
+
+
+@study.command()
+@click.argument("files", metavar="STUDY.yaml…", nargs=-1, required=True,
+                type=click.Path(path_type=Path))  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), required=True,
+              help="Folder of the comparison.")  # fmt: skip
+def compare(files: tuple[Path, ...], out: Path) -> None:
+    """Several studies side by side: a table of all hypotheses, and a forest plot.
+
+    Hypotheses of one name are put together, such as those of a study that extends another one. The
+    results are read from results/STUDY beside each file; a study may still be running.
+    """
+    from hrm.study.comparison import write_comparison
+
+    for path in write_comparison([_with_results(file) for file in files], out):
         click.echo(path)
 
 
@@ -148,6 +163,18 @@ def work() -> None:
     from hrm.study.work import work as carry_out_job
 
     carry_out_job()
+
+
+def _with_results(file: Path, results: Path | None = None) -> "tuple[Study, dict[str, Result]]":
+    """A study with the results so far."""
+    from hrm.study.definition import load_study
+    from hrm.study.results import read_results
+
+    asked, folder = load_study(file), results or _results_folder(file)
+    found = read_results(folder, asked)
+    if not any("failed" not in result for result in found.values()):
+        raise ValueError(f"{folder}: no results yet; hrm study run {file} makes them")
+    return asked, found
 
 
 def _results_folder(file: Path) -> Path:

@@ -21,9 +21,9 @@ BLUE, RED, GREEN, PINK, ORANGE, SKY = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9",
 )  # fmt: skip
 _COLOURS = (BLUE, RED, GREEN, PINK, ORANGE, SKY)
-_MARKERS = "osD^vP"
-_GREY = "#666666"
-_VERDICTS = {"supported": GREEN, "not supported": RED, "undecided": _GREY}
+MARKERS = "osD^vP"
+GREY = "#666666"
+VERDICT_COLOURS = {"supported": GREEN, "not supported": RED, "undecided": GREY}
 
 Plot = Callable[[Study, Finished, list[Finding]], Figure]
 
@@ -44,7 +44,7 @@ def training_curves(study: Study, finished: Finished, findings: list[Finding]) -
             _seeds_and_mean(panel, curves, colour, label, width, alpha)
         panel.set_title(row.name, fontsize=9)
     _name_axes(figure, panels, "epoch", "share of validation boards")
-    _legend(figure, panels[0])
+    draw_legend(figure, panels[0])
     return figure
 
 
@@ -57,12 +57,12 @@ def refinement(study: Study, finished: Finished, findings: list[Finding]) -> Fig
         for key, colour, label in (("solved", GREEN, "solved"), ("board_acc", BLUE, "board acc")):
             _seeds_and_mean(panel, [r["test"][key] for r in results], colour, label)
         trained = row.config.train.train_segment_cnt
-        panel.axvline(trained, color=_GREY, linewidth=0.8, linestyle=":", label="as trained")
+        panel.axvline(trained, color=GREY, linewidth=0.8, linestyle=":", label="as trained")
         panel.set_title(row.name, fontsize=9)
         panel.set_xscale("log", base=2)
         panel.set_xticks([1, 2, 4, 8, 16], ["1", "2", "4", "8", "16"])
     _name_axes(figure, panels, "inference segments", "share of test boards")
-    _legend(figure, panels[0])
+    draw_legend(figure, panels[0])
     return figure
 
 
@@ -71,12 +71,12 @@ def operations(study: Study, finished: Finished, findings: list[Finding]) -> Fig
     figure = Figure(figsize=(11, 5.2), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
     first, second = [*study.axes, "", ""][:2]
-    colours, markers = (_styles(study, a, s) for a, s in ((first, _COLOURS), (second, _MARKERS)))
+    colours, markers = (_styles(study, a, s) for a, s in ((first, _COLOURS), (second, MARKERS)))
     for panel, measure in zip(panels, ("board_acc", "solved"), strict=True):
         points = []
         for row in _rows(study, finished):
             cost, found = _operations(finished, row) / 1e12, finished.figure(row.name, measure)
-            colour = colours.get(row.values.get(first, ""), _GREY)
+            colour = colours.get(row.values.get(first, ""), GREY)
             marker = markers.get(row.values.get(second, ""), "o")
             if not math.isnan(found.low):
                 span = [found.low, found.high]
@@ -87,15 +87,15 @@ def operations(study: Study, finished: Finished, findings: list[Finding]) -> Fig
         _operations_axis(panel, [cost for _, cost, _ in points])
         panel.set_ylim(0, 1)
         panel.set_ylabel(f"{MEASURES[measure]}, best epoch")
-        _dress(panel)
+        dress(panel)
         _label_points(figure, panel, points)
     for value, colour in colours.items():
         panels[0].plot([], [], "o", color=colour, label=value)
     for value, marker in markers.items():
-        panels[0].plot([], [], marker, color=_GREY, label=f"{second} {value}")
+        panels[0].plot([], [], marker, color=GREY, label=f"{second} {value}")
     if any(row.control for row in study.rows):
-        panels[0].plot([], [], "o", color=_GREY, fillstyle="none", label="control")
-    _legend(figure, panels[0])
+        panels[0].plot([], [], "o", color=GREY, fillstyle="none", label="control")
+    draw_legend(figure, panels[0])
     return figure
 
 
@@ -106,12 +106,12 @@ def differences(study: Study, finished: Finished, findings: list[Finding]) -> Fi
     figure = Figure(figsize=(8.4, 0.24 * lines + 1), layout="constrained")
     panel = figure.subplots()
     panel.axvspan(-study.margin, study.margin, color="#eeeeee", zorder=0)
-    panel.axvline(0, color=_GREY, linewidth=0.8)
+    panel.axvline(0, color=GREY, linewidth=0.8)
     place, ticks, names = 0.0, [], []
     for finding, pooled in shown:
-        hypothesis, colour = finding.hypothesis, _VERDICTS[finding.verdict]
+        hypothesis, colour = finding.hypothesis, VERDICT_COLOURS[finding.verdict]
         hollow = hypothesis.exploratory
-        _interval(panel, place, pooled, colour, bold=True, hollow=hollow)
+        draw_interval(panel, place, pooled, colour, bold=True, hollow=hollow)
         ticks.append(place)
         names.append(f"{hypothesis.name} ({MEASURES[hypothesis.measure]})")
         verdict = f"{finding.verdict}{' (exploratory)' if hollow else ''}"
@@ -119,7 +119,7 @@ def differences(study: Study, finished: Finished, findings: list[Finding]) -> Fi
                        color=colour, fontsize=8, va="center")  # fmt: skip
         for (a, b), interval in finding.pairs.items():
             place += 1
-            _interval(panel, place, interval, colour, bold=False)
+            draw_interval(panel, place, interval, colour, bold=False)
             ticks.append(place)
             names.append(f"{a} − {b}")
         place += 1.6
@@ -129,7 +129,7 @@ def differences(study: Study, finished: Finished, findings: list[Finding]) -> Fi
         label.set_fontweight("bold" if label.get_text() in bold else "normal")
     panel.set_ylim(place - 0.6, -1)
     panel.set_xlabel(f"a − b, mean and 95 % interval over seeds; shaded: ±{study.margin:g}")
-    _dress(panel)
+    dress(panel)
     panel.grid(axis="y", visible=False)
     return figure
 
@@ -176,16 +176,23 @@ def _styles(study: Study, axis: str, styles) -> dict[str, str]:
     return {value: styles[i % len(styles)] for i, value in enumerate(values)}
 
 
-def _interval(
-    panel: Axes, place: float, interval: Interval, colour: str, bold: bool, hollow: bool = False
+def draw_interval(
+    panel: Axes,
+    place: float,
+    interval: Interval,
+    colour: str,
+    bold: bool,
+    hollow: bool = False,
+    marker: str = "",
 ) -> None:
+    """A mean with its interval, as a line at a height of the panel."""
     if math.isnan(interval.mean):
         return
     if not math.isnan(interval.low):
         span = [interval.low, interval.high]
         panel.plot(span, [place, place], color=colour, linewidth=2.2 if bold else 1)
-    marker, size = ("D", 6) if bold else ("o", 3.5)
-    panel.plot(interval.mean, place, marker, color=colour, markersize=size,
+    default, size = ("D", 6) if bold else ("o", 3.5)
+    panel.plot(interval.mean, place, marker or default, color=colour, markersize=size,
                markerfacecolor="white" if hollow else colour)  # fmt: skip
 
 
@@ -231,11 +238,12 @@ def _grid(count: int, columns: int, height: float) -> tuple[Figure, list[Axes]]:
     for panel in panels[:count]:
         panel.set_ylim(0, 1)
         panel.tick_params(labelsize=7)
-        _dress(panel)
+        dress(panel)
     return figure, list(panels[:count])
 
 
-def _dress(panel: Axes) -> None:
+def dress(panel: Axes) -> None:
+    """The look of all panels: a pale grid, and no frame on the right and above."""
     panel.grid(color="#e6e6e6", linewidth=0.6)
     panel.set_axisbelow(True)
     panel.spines[["top", "right"]].set_visible(False)
@@ -246,7 +254,8 @@ def _name_axes(figure: Figure, panels: list[Axes], x: str, y: str) -> None:
     figure.supylabel(y, fontsize=9)
 
 
-def _legend(figure: Figure, panel: Axes) -> None:
+def draw_legend(figure: Figure, panel: Axes) -> None:
+    """What is named in a panel, above the figure."""
     handles, labels = panel.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", ncols=len(labels), frameon=False,
                   fontsize=8)  # fmt: skip

@@ -3,6 +3,8 @@
 import io
 from collections.abc import Iterable
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from hrm.files import write_atomic
 from hrm.rendering.screenless import import_matplotlib
@@ -24,6 +26,9 @@ from hrm.study.tables import (
     verdict_table,
 )
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 def write_report(study: Study, results: dict[str, Result], folder: Path) -> list[Path]:
     """Write the report of the results so far.
@@ -40,14 +45,7 @@ def write_report(study: Study, results: dict[str, Result], folder: Path) -> list
         ValueError: if Matplotlib or SciPy is not installed.
         OSError: if the folder cannot be written.
     """
-    try:
-        matplotlib = import_matplotlib()
-        import scipy  # noqa: F401
-    except ImportError as error:
-        raise ValueError(
-            f"{error.name} is not installed, and a report needs it; in your clone:"
-            " pip install -e '.[study]'"
-        ) from None
+    matplotlib = require_packages()
     from hrm.study.plots import PLOTS
 
     finished = Finished(results)
@@ -67,7 +65,7 @@ def write_report(study: Study, results: dict[str, Result], folder: Path) -> list
         if place in [table.title for table in tables]:
             figure = plot(study, finished, findings)
             pictures.append(folder / f"{name}.png")
-            write_atomic(pictures[-1], _rendered(figure, "png"))
+            write_atomic(pictures[-1], rendered(figure, "png"))
             images.setdefault(place, {})[heading] = f"{name}.png"
             inline.setdefault(place, {})[heading] = _svg(figure)
     lines = _status(study, results)
@@ -76,6 +74,23 @@ def write_report(study: Study, results: dict[str, Result], folder: Path) -> list
     write_atomic(folder / "report.html", page)
     files = write_csv_files(folder, study, finished, findings)
     return [folder / "report.md", folder / "report.html", *pictures, *files]
+
+
+def require_packages() -> ModuleType:
+    """Import Matplotlib, and see that SciPy is there too.
+
+    Raises:
+        ValueError: if one of them is not installed.
+    """
+    try:
+        matplotlib = import_matplotlib()
+        import scipy  # noqa: F401
+    except ImportError as error:
+        raise ValueError(
+            f"{error.name} is not installed, and a report needs it; in your clone:"
+            " pip install -e '.[study]'"
+        ) from None
+    return matplotlib
 
 
 def _status(study: Study, results: dict[str, Result]) -> list[str]:
@@ -103,13 +118,15 @@ def _markdown(
 ) -> str:
     parts = [f"# {study.title}", study.about, "\n".join(f"- {line}" for line in lines)]
     for table in tables:
-        parts += [f"## {table.title}", _markdown_table(table), table.note]
+        parts += [f"## {table.title}", markdown_table(table), table.note]
         for heading, image in images.get(table.title, {}).items():
             parts += [f"### {heading}", f"![{heading}]({image})"]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _markdown_table(table: Table) -> str:
+def markdown_table(table: Table) -> str:
+    """The rows of a table as Markdown."""
+
     def line(cells: Iterable[str]) -> str:
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
@@ -120,11 +137,12 @@ def _markdown_table(table: Table) -> str:
 
 
 def _svg(figure) -> str:
-    text = _rendered(figure, "svg").decode()
+    text = rendered(figure, "svg").decode()
     return text[text.index("<svg") :]
 
 
-def _rendered(figure, kind: str) -> bytes:
+def rendered(figure: "Figure", kind: str) -> bytes:
+    """A figure as a file, `kind` png or svg. The same numbers give the same bytes."""
     file = io.BytesIO()
     metadata = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
     figure.savefig(file, format=kind, dpi=130, metadata=metadata)

@@ -109,7 +109,7 @@ def verdict_table(study: Study, findings: list[Finding]) -> Table:
     for finding in findings:
         hypothesis, difference = finding.hypothesis, finding.difference
         cells = [hypothesis.name, finding.verdict, hypothesis.claim]
-        cells.append(_difference_text(difference) if difference else NONE)
+        cells.append(difference_text(difference) if difference else NONE)
         cells.append(_corrected_text(among_all.get(hypothesis.name)))
         cells.append("exploratory" if hypothesis.exploratory else "before")
         if difference:
@@ -165,13 +165,13 @@ def _epochs_text(finding: Finding, epochs: str) -> str:
 def _judged_text(judged: Judged | None) -> str:
     if judged is None or not judged.difference.count:
         return NONE
-    return f"{judged.verdict}: {_difference_text(judged.difference)}"
+    return f"{judged.verdict}: {difference_text(judged.difference)}"
 
 
 def pair_table(findings: list[Finding]) -> Table:
     """Every pair of every hypothesis."""
     rows = [
-        [finding.hypothesis.name, MEASURES[finding.hypothesis.measure], a, b, _difference_text(d)]
+        [finding.hypothesis.name, MEASURES[finding.hypothesis.measure], a, b, difference_text(d)]
         for finding in findings
         for (a, b), d in finding.pairs.items()
     ]
@@ -224,7 +224,8 @@ def _published_cells(aggregate: Aggregate) -> list[str]:
     return cells
 
 
-def _difference_text(interval: Interval) -> str:
+def difference_text(interval: Interval) -> str:
+    """Mean and interval of a difference: ``+0.089 [+0.052, +0.125]``."""
     if math.isnan(interval.low):
         return number(interval.mean, signed=True)
     return f"{interval.mean:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"

@@ -3,14 +3,15 @@
     python benchmarks/sizes.py runs/any-size-0 runs/any-size-1 runs/any-size-2
     python benchmarks/sizes.py runs/any-size-0 --boards 40:50
 
-The runs are the seeds of one recipe. Each one's best checkpoint thinks about held-out boards of
-each size: for a fixed time of SEGMENTS_A_ROW segments for each row of the board, and until solved,
-four times as long at most. It prints a row of the table for each size, and a JSON object for each
-run and size.
+The runs are the seeds of one recipe, for board paths or for mazes. Each one's best checkpoint
+thinks about held-out boards of each size: for a fixed time that grows with the size, and until
+solved, a few times as long at most. It prints a row of the table for each size, and a JSON object
+for each run and size.
 """
 
 import argparse
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean
@@ -23,7 +24,6 @@ from rich.console import Console
 from rich.progress import Progress
 
 import hrm
-from hrm import TaskConfig
 from hrm.cli import errors_as_exit_codes
 from hrm.data.source import held_out
 from hrm.inference.evaluation import joined, score
@@ -34,12 +34,26 @@ from hrm.runs import folder as runs
 from hrm.tasks import registry
 from hrm.tasks.task import Task
 
-BOARDS = {40: 500, 64: 300, 128: 50}
-"""Test boards of each size."""
-SEGMENTS_A_ROW = 0.5
-UNTIL_SOLVED = 4
-"""As many times the fixed time as thinking until solved may take."""
 SHARES = ("board_acc", "solved", "until_solved")
+
+
+@dataclass(frozen=True)
+class Larger:
+    """How the runs of a task are measured on larger boards."""
+
+    boards: dict[int, int]
+    """Test boards of each size."""
+    fixed: Callable[[int], int]
+    """The fixed time on boards of a size, in segments."""
+    until_solved: int
+    """As many times the fixed time as thinking until solved may take."""
+
+
+LARGER = {
+    "boardpath": Larger({40: 500, 64: 300, 128: 50}, lambda size: round(size / 2), 4),
+    # The only path of a perfect maze winds through much of it, so it grows with the area.
+    "maze": Larger({59: 300, 201: 20}, lambda size: round(size**2 / 32), 2),
+}
 
 
 @dataclass(frozen=True)
@@ -77,21 +91,21 @@ def measure(run: Path, size: int, count: int) -> Measurement:
         count: held-out boards.
 
     Raises:
-        ValueError: if it is no finished run of board paths, or has learned from boards of that
+        ValueError: if it is no finished run of such a task, or has learned from boards of that
             size.
     """
     config, history = finished(run)
-    if not isinstance(config.task, TaskConfig):
-        raise ValueError(f"{run}: is a run of task {config.task.name}; name runs of board paths")
-    learned = list(config.task.board_sizes or [config.task.board_size])
+    larger = larger_of(run)
+    learned = sorted({max(part.shape) for part in config.task.parts()})
     if size <= max(learned):
         raise ValueError(
             f"--boards {size}: {run} has learned from {max(learned)}×{max(learned)};"
             " give larger ones"
         )
     task, model = registry.make(config.task).of_shape((size, size)), hrm.from_pretrained(run)
-    fixed = round(SEGMENTS_A_ROW * size)
-    shares = _measured(model, task, count, fixed, f"{run}, {size}×{size}")
+    fixed = larger.fixed(size)
+    longest = Thinking("solved", max_segments=larger.until_solved * fixed)
+    shares = _measured(model, task, count, fixed, longest, f"{run}, {size}×{size}")
     return Measurement(
         str(run), config.task.seed, learned, size, count, fixed, *shares,
         parameters=model.parameter_cnt,
@@ -100,11 +114,24 @@ def measure(run: Path, size: int, count: int) -> Measurement:
     )  # fmt: skip
 
 
-def _measured(model: Network, task: Task, count: int, fixed: int, words: str) -> list[float]:
+def larger_of(run: Path) -> Larger:
+    """How a run is measured.
+
+    Raises:
+        ValueError: if nothing is said of its task.
+    """
+    name = runs.read_config(run).task.name
+    if name not in LARGER:
+        raise ValueError(f"{run}: is a run of task {name}; name runs of {' or '.join(LARGER)}")
+    return LARGER[name]
+
+
+def _measured(
+    model: Network, task: Task, count: int, fixed: int, longest: Thinking, words: str
+) -> list[float]:
     """Board acc, solved, solved until solved, mean segments, CPU seconds; showing progress."""
     examples, scores, solved, segments, seconds = held_out(task, count), [], [], [], 0.0
     size = puzzles_at_a_time(torch.device("cpu"), task.grid.cell_cnt)
-    longest = Thinking("solved", max_segments=UNTIL_SOLVED * fixed)
     with Progress(transient=True, console=Console(stderr=True)) as progress:
         bar = progress.add_task(words, total=count)
         for start in range(0, count, size):
@@ -142,12 +169,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure runs on boards larger than they learned.")
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
     parser.add_argument("--boards", type=_boards, nargs="+", metavar="SIZE:COUNT",
-                        default=list(BOARDS.items()), help="test boards")  # fmt: skip
+                        help="test boards [default: those of the protocol]")  # fmt: skip
     with errors_as_exit_codes():
         given = parser.parse_args()
         require_one_recipe(given.runs)
         torch.set_num_threads(1)
-        for size, count in given.boards:
+        for size, count in given.boards or larger_of(given.runs[0]).boards.items():
             found = [measure(run, size, count) for run in given.runs]
             print(row(found))
             for measurement in found:

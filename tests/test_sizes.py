@@ -37,6 +37,22 @@ def test_a_run_thinks_in_proportion_to_the_size_and_until_solved(run):
     assert row([found]).startswith("| tiny-0 | 0 | 6×6 | 30 | ")
 
 
+def test_mazes_are_measured_by_their_area(tmp_path):
+    local = {"model__attention": False, "model__local_mixing": True}
+    mazes = {"name": "maze", "kind": "perfect", "rows": 7, "columns": 7, "sizes": [[5, 7], [7, 7]]}
+    config = TINY.derive(task=mazes | {"train_count": 12, "val_count": 8}, **local)
+    launch.start(tmp_path / "maze-0", config)
+    found = measure(tmp_path / "maze-0", 9, 10)
+    assert (found.segments, found.learned_from) == (3, [7])
+    assert found.solved <= found.until_solved and found.mean_segments <= 6
+
+
+def test_runs_of_other_tasks_are_refused(tmp_path):
+    launch.start(tmp_path / "run", TINY.derive(task={"name": "sudoku", "size": 4}))
+    with pytest.raises(ValueError, match="task sudoku; name runs of boardpath or maze"):
+        measure(tmp_path / "run", 9, 10)
+
+
 def test_sizes_that_it_has_learned_are_no_larger_ones(run):
     with pytest.raises(ValueError, match=r"--boards 4: .* has learned from 4×4; give larger ones"):
         measure(run, 4, 10)

@@ -1,6 +1,7 @@
 """Several studies side by side."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean
 
@@ -53,6 +54,12 @@ def test_the_committed_comparison_is_of_the_results(both, tmp_path):
     assert [file.name for file in files] == ["comparison.md", "forest.png"]
     assert (tmp_path / "comparison.md").read_text() == COMMITTED.read_text()
     assert Image.open(tmp_path / "forest.png").width > 1000
+
+
+def test_studies_without_hypotheses_are_refused(both):
+    study, results = both[0]
+    with pytest.raises(ValueError, match="mini: no hypothesis to compare"):
+        compare([(replace(study, hypotheses=()), results)])
 
 
 def test_a_study_without_results_is_named(monkeypatch, capsys, tmp_path):

@@ -28,6 +28,9 @@ def compare(studies: Sequence[tuple[Study, dict[str, Result]]]) -> list[Compared
 
     Args:
         studies: each with its results by run name.
+
+    Raises:
+        ValueError: if they have no hypotheses, or no results that bear on one.
     """
     found: dict[str, Compared] = {}
     for study, results in studies:
@@ -36,7 +39,11 @@ def compare(studies: Sequence[tuple[Study, dict[str, Result]]]) -> list[Compared
             compared = found.setdefault(name, Compared(finding.hypothesis, {}))
             if finding.difference is None or finding.difference.count:
                 compared.findings[study.name] = finding
-    return [compared for compared in found.values() if compared.findings]
+    shown = [compared for compared in found.values() if compared.findings]
+    if not shown:
+        names = ", ".join(study.name for study, _ in studies)
+        raise ValueError(f"{names}: no hypothesis to compare; name studies with hypotheses")
+    return shown
 
 
 def write_comparison(
@@ -52,7 +59,7 @@ def write_comparison(
         The files.
 
     Raises:
-        ValueError: if Matplotlib or SciPy is not installed.
+        ValueError: if Matplotlib or SciPy is not installed, or there is nothing to compare.
         OSError: if the folder cannot be written.
     """
     require_packages()

@@ -1,10 +1,10 @@
 """The protocols of docs/records.md: what a run may use, and the class that it competes in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
-from typing import Any
+from typing import Any, TypeVar
 from typing import Protocol as Interface
 
 from hrm import RunConfig
@@ -12,6 +12,8 @@ from hrm.intervals import wilson
 from hrm.runs import folder as runs
 from hrm.study.results import first_difference
 from hrm.training.metrics import read_metrics
+
+_Choice = TypeVar("_Choice")
 
 SEED_AND_MACHINE = {"task__seed": 0, "train__seed": 0, "train__threads": 1}
 """What may differ between the runs of a recipe, as one and the same."""
@@ -68,16 +70,21 @@ PROTOCOLS = {
 }
 
 
-def protocol_of(run: Path, config: RunConfig) -> Protocol:
-    """The protocol of a run's task.
+def of_task(choices: Mapping[str, _Choice], run: Path, config: RunConfig) -> _Choice:
+    """What is laid down for a run's task.
+
+    Args:
+        choices: by the name of the task.
+        run: its folder.
+        config: of the run.
 
     Raises:
-        ValueError: if the task has none.
+        ValueError: if there is nothing for the task.
     """
     name = config.task.name
-    if name not in PROTOCOLS:
-        raise ValueError(f"{run}: is a run of task {name}; name runs of {' or '.join(PROTOCOLS)}")
-    return PROTOCOLS[name]
+    if name not in choices:
+        raise ValueError(f"{run}: is a run of task {name}; name runs of {' or '.join(choices)}")
+    return choices[name]
 
 
 def kind(config: RunConfig, parameter_cnt: int) -> str:

@@ -16,10 +16,11 @@ from pathlib import Path
 
 import numpy as np
 from protocol import (
+    PROTOCOLS,
     finished,
     kind,
     minutes_of,
-    protocol_of,
+    of_task,
     require_one_recipe,
     share_cell,
     table_row,
@@ -98,7 +99,7 @@ def measure(run: Path, board_cnt: int = BOARD_CNT, test_file: Path | None = None
             its config, or a test puzzle is among those that it has seen.
     """
     config, history = finished(run)
-    protocol_of(run, config)
+    of_task(PROTOCOLS, run, config)
     task, dataset = registry.make(config.task), load_dataset(config.task)
     if dataset.hashes != json.loads((run / runs.DATA).read_text())["hashes"]:
         raise ValueError(f"{run}: its boards are not those that its config names")

@@ -19,7 +19,7 @@ from time import process_time
 
 import numpy as np
 import torch
-from protocol import finished, minutes_of, require_one_recipe, share_cell, table_row
+from protocol import finished, minutes_of, of_task, require_one_recipe, share_cell, table_row
 from rich.console import Console
 from rich.progress import Progress
 
@@ -95,7 +95,7 @@ def measure(run: Path, size: int, count: int) -> Measurement:
             size.
     """
     config, history = finished(run)
-    larger = larger_of(run)
+    larger = of_task(LARGER, run, config)
     learned = sorted({max(part.shape) for part in config.task.parts()})
     if size <= max(learned):
         raise ValueError(
@@ -112,18 +112,6 @@ def measure(run: Path, size: int, count: int) -> Measurement:
         minutes=minutes_of(history),
         commit=json.loads((run / runs.VERSIONS).read_text()).get("commit", "unknown"),
     )  # fmt: skip
-
-
-def larger_of(run: Path) -> Larger:
-    """How a run is measured.
-
-    Raises:
-        ValueError: if nothing is said of its task.
-    """
-    name = runs.read_config(run).task.name
-    if name not in LARGER:
-        raise ValueError(f"{run}: is a run of task {name}; name runs of {' or '.join(LARGER)}")
-    return LARGER[name]
 
 
 def _measured(
@@ -174,7 +162,9 @@ def main() -> None:
         given = parser.parse_args()
         require_one_recipe(given.runs)
         torch.set_num_threads(1)
-        for size, count in given.boards or larger_of(given.runs[0]).boards.items():
+        first = given.runs[0]
+        larger = of_task(LARGER, first, runs.read_config(first))
+        for size, count in given.boards or larger.boards.items():
             found = [measure(run, size, count) for run in given.runs]
             print(row(found))
             for measurement in found:

@@ -135,8 +135,9 @@ def report(file: Path, results: Path | None, out: Path | None) -> None:
     """
     from hrm.study.report import write_report
 
-    asked, found = _with_results(file, results)
-    for path in write_report(asked, found, out or (results or _results_folder(file)) / "report"):
+    folder = results or _results_folder(file)
+    asked, found = _with_results(file, folder)
+    for path in write_report(asked, found, out or folder / "report"):
         click.echo(path)
 
 
@@ -153,7 +154,8 @@ def compare(files: tuple[Path, ...], out: Path) -> None:
     """
     from hrm.study.comparison import write_comparison
 
-    for path in write_comparison([_with_results(file) for file in files], out):
+    studies = [_with_results(file, _results_folder(file)) for file in files]
+    for path in write_comparison(studies, out):
         click.echo(path)
 
 
@@ -165,12 +167,12 @@ def work() -> None:
     carry_out_job()
 
 
-def _with_results(file: Path, results: Path | None = None) -> "tuple[Study, dict[str, Result]]":
-    """A study with the results so far."""
+def _with_results(file: Path, folder: Path) -> "tuple[Study, dict[str, Result]]":
+    """A study with the results so far, from their folder."""
     from hrm.study.definition import load_study
     from hrm.study.results import read_results
 
-    asked, folder = load_study(file), results or _results_folder(file)
+    asked = load_study(file)
     found = read_results(folder, asked)
     if not any("failed" not in result for result in found.values()):
         raise ValueError(f"{folder}: no results yet; hrm study run {file} makes them")

@@ -1,5 +1,6 @@
 """The forest plot: the effect that each hypothesis rests on, in every study that tests it."""
 
+import itertools
 import textwrap
 from collections.abc import Mapping, Sequence
 
@@ -41,12 +42,13 @@ def forest(compared: Sequence[Compared], names: Sequence[str]) -> Figure:
     figure = Figure(figsize=(9.6, sum(heights) + 1.1), layout="constrained")
     panel = figure.subplots()
     panel.axvline(0, color=GREY, linewidth=0.8)
+    markers = dict(zip(names, itertools.cycle(MARKERS), strict=False))
     top, middles = 0.0, []
     for number, ((hypothesis, found), height) in enumerate(zip(bands, heights, strict=True)):
         if number % 2:
             panel.axhspan(top, top + height, color="#f4f4f4", zorder=0)
         middles.append(top + height / 2)
-        _draw_band(panel, middles[-1], hypothesis, found, names)
+        _draw_band(panel, middles[-1], hypothesis, found, markers)
         top += height
     panel.set_yticks(middles, claims, fontsize=7.5)
     panel.set_ylim(top, 0)
@@ -54,7 +56,7 @@ def forest(compared: Sequence[Compared], names: Sequence[str]) -> Figure:
     dress(panel)
     panel.grid(axis="y", visible=False)
     panel.tick_params(axis="y", length=0)
-    for name, marker in zip(names, _markers(names), strict=True):
+    for name, marker in markers.items():
         panel.plot([], [], marker, color=GREY, label=name, markersize=5)
     for verdict, colour in VERDICT_COLOURS.items():
         panel.plot([], [], "-", color=colour, label=verdict, linewidth=2)
@@ -71,18 +73,13 @@ def _claim(hypothesis: Hypothesis) -> str:
     return "\n".join(textwrap.wrap(words, _CLAIM))
 
 
-def _markers(names: Sequence[str]) -> list[str]:
-    return [MARKERS[number % len(MARKERS)] for number in range(len(names))]
-
-
 def _draw_band(
     panel: Axes,
     middle: float,
     hypothesis: Hypothesis,
     found: Mapping[str, Finding],
-    names: Sequence[str],
+    markers: Mapping[str, str],
 ) -> None:
-    markers = dict(zip(names, _markers(names), strict=True))
     for place, (name, finding) in enumerate(found.items()):
         assert finding.difference
         height = middle + (place - (len(found) - 1) / 2) * _LINE

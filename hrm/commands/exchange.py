@@ -58,7 +58,7 @@ def export(model: str, layout: str, out: Path) -> None:
 
     \b
     hrm export runs/sudoku --layout published --out exported
-    hrm export boardpath-10x10 --layout onnx --out exported
+    hrm export boardpath-10x10 --layout onnx --out graph
 
     published: the code of the published HRM and TRM (networks hrm_act and trm). specification: the
     specification's own code (network hrm, as far as that code has it). onnx: a graph of one
@@ -75,5 +75,6 @@ def export(model: str, layout: str, out: Path) -> None:
 
 def _require_new(out: Path) -> None:
     """Refuse to write among files that are there already."""
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+    empty = out.is_dir() and not any(out.iterdir())
+    if out.exists() and not empty:
         raise ValueError(f"--out: {out}: already there; name another folder")

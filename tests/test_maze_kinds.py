@@ -224,11 +224,11 @@ def test_the_default_path_grows_with_the_maze():
 
 def test_sizes_share_the_mazes():
     config = MazeSettings(
-        rows=9, columns=9, sizes=[[9, 9], [9, 11], [15, 7]], kind="perfect", train_count=100
+        rows=9, columns=9, sizes=[[9, 11], [9, 9], [15, 7]], kind="perfect", train_count=100
     )
     parts = config.parts()
-    assert [part.shape for part in parts] == [(9, 9), (9, 11), (15, 7)]
-    assert [part.train_count for part in parts] == [34, 33, 33]
+    assert [part.shape for part in parts] == [(9, 9), (9, 11), (15, 7)]  # its own first
+    assert [part.train_count for part in parts] == [33, 34, 33]
     assert all(part.sizes is None and part.kind == "perfect" for part in parts)
     assert MazeSettings().parts() == [MazeSettings()]
 

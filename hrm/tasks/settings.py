@@ -136,19 +136,21 @@ class TaskSettings(Section):
             ) from None
 
     def parts(self) -> "list[Self]":
-        """The settings for each shape that a run trains on, with its share of the puzzles."""
+        """The settings for each shape that a run trains on, with its share of the puzzles; the
+        model's own shape first."""
         return [self]
 
     def shared(self, shapes: "list[dict[str, object]]") -> "list[Self]":
-        """For `parts`: a copy for each of several shapes, with its share of the puzzles.
+        """For `parts`: a copy for each of several shapes, with its share of the puzzles; that of the
+        model's own shape comes first.
 
-        Where the counts do not divide evenly, the first ones get one more.
+        Where the counts do not divide evenly, the first of `shapes` get one more.
 
         Args:
             shapes: for each, the keys that differ.
         """
         kinds = len(shapes)
-        return [
+        copies = [
             self.model_copy(
                 update={
                     **keys,
@@ -158,6 +160,7 @@ class TaskSettings(Section):
             )
             for i, keys in enumerate(shapes)
         ]
+        return sorted(copies, key=lambda part: part.shape != self.shape)
 
     @classmethod
     def keys_of_shape(cls) -> tuple[str, ...]:

@@ -68,12 +68,10 @@ class BoardPathSettings(TaskSettings):
         return self
 
     def parts(self) -> list[Self]:
-        """The settings for each of `board_sizes`, the model's own size first."""
+        """The settings for each of `board_sizes`, with its share of the boards."""
         if not self.board_sizes:
             return [self]
-        sizes = [{"board_size": size, "board_sizes": None} for size in self.board_sizes]
-        parts = self.shared(sizes)
-        return sorted(parts, key=lambda part: part.board_size != self.board_size)
+        return self.shared([{"board_size": size, "board_sizes": None} for size in self.board_sizes])
 
 
 class BoardPath(Task):

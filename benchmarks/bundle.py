@@ -2,17 +2,21 @@
 and the metrics of its training.
 
     python benchmarks/bundle.py RUN NAME --command "hrm train demo"
+    python benchmarks/bundle.py RUN NAME --command "hrm train any-size" --larger 40:500 64:300
 
-Accuracy is measured on 1,000 held-out puzzles, which the run must never have seen.
+Accuracy is measured on 1,000 held-out puzzles, which the run must never have seen, and on held-out
+puzzles of larger sizes, as `benchmarks/sizes.py` does.
 """
 
 import argparse
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from protocol import minutes_of
 from record import require_unseen
+from sizes import Measurement, measure, size_and_count
 
 from hrm import HRM, RunConfig, Task, evaluate
 from hrm.cli import errors_as_exit_codes
@@ -31,14 +35,21 @@ from hrm.training.metrics import METRICS, best_epoch, read_metrics
 
 PUZZLE_CNT = 1000
 SEGMENTS = (1, 2, 4, 8, 16, 32)
-ONLY_IN_TRAINING = {"move_ends", "reveal"}
+ONLY_IN_TRAINING = {"move_ends", "reveal", "sizes", "board_sizes"}
 """Keys that change training puzzles only."""
 _MODULES = {"H": "one module", "HL": "two modules"}
 CHOSEN = {"val_loss": "the lowest loss", "board_acc": "the highest board acc"}
 PRECISIONS = {"fp32": "float32", "bf16": "bfloat16 products"}
 
 
-def card(run: Path, name: str, command: str, note: str = "", puzzle_cnt: int = PUZZLE_CNT) -> str:
+def card(
+    run: Path,
+    name: str,
+    command: str,
+    note: str = "",
+    puzzle_cnt: int = PUZZLE_CNT,
+    larger: Mapping[int, int] | None = None,
+) -> str:
     """The model card of a run's best checkpoint.
 
     Args:
@@ -47,19 +58,23 @@ def card(run: Path, name: str, command: str, note: str = "", puzzle_cnt: int = P
         command: that the run was started with, its seeds apart.
         note: to add to the time that training took.
         puzzle_cnt: held-out puzzles to measure on.
+        larger: of sizes that it has not learned from, how many of each.
 
     Raises:
         ValueError: if there is no such run, it is one that the card has no words for, or it has
-            seen one of the held-out puzzles.
+            seen one of the held-out puzzles, or learned from a size of `larger`.
     """
     model, config = HRM.from_pretrained(run), runs.read_config(run)
     task, dataset = registry.make(config.task), load_dataset(config.task)
-    if len(dataset.parts) > 1 or config.task.train_boards or config.train.init_from:
-        raise ValueError(f"{run}: a card tells of new models from drawn puzzles of one size")
+    if config.task.train_boards or config.train.init_from:
+        raise ValueError(f"{run}: a card tells of new models from drawn puzzles")
     test = held_out(task, puzzle_cnt)
     require_unseen(run, test.inputs, dataset)
-    parts = (_head(model, task, name), _training(run, config, task, command, note))
-    return "\n".join([*parts, _accuracy(model, task, test), _limits(model)])
+    parts = [_head(model, task, name), _training(run, config, task, command, note)]
+    parts.append(_accuracy(model, task, test))
+    if larger:
+        parts.append(_larger([measure(run, size, count) for size, count in larger.items()]))
+    return "\n".join([*parts, _limits(model, config.task)])
 
 
 def _head(model: HRM, task: Task, name: str) -> str:
@@ -127,10 +142,12 @@ def _data(task: Task, epochs: int) -> str:
 
 
 def _settings(task: Task) -> dict[str, object]:
-    """What the task's own keys say, apart from its shape."""
+    """What the task's own keys say, apart from its shape, where it is not the default."""
     known = {*TaskSettings.model_fields, *task.config.keys_of_shape()}
-    own = {key: value for key, value in task.config.model_dump().items() if key not in known}
-    return {key: value for key, value in own.items() if value}
+    fields = type(task.config).model_fields.items()
+    own = {key: getattr(task.config, key) for key, field in fields if key not in known}
+    defaults = type(task.config)()
+    return {key: value for key, value in own.items() if value != getattr(defaults, key)}
 
 
 def _accuracy(model: HRM, task: Task, test: Examples) -> str:
@@ -164,8 +181,27 @@ def _accuracy_table(model: HRM, test: Examples) -> str:
     return "\n".join(lines)
 
 
-def _limits(model: HRM) -> str:
-    size = shape_words(model.grid.shape)
+def _larger(measured: list[Measurement]) -> str:
+    """A Markdown table of accuracy on larger puzzles."""
+    titles = ("size", "puzzles", "solved, fixed time", "95 %", "segments")
+    titles += ("until solved", "95 %", "segments", "CPU seconds, fixed time")
+    lines = ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
+    for found in measured:
+        cells = [f"{found.size}×{found.size}", f"{found.boards:,}"]
+        times = (f"{found.segments:,}", f"{found.mean_segments:.1f}")
+        for share, segments in zip((found.solved, found.until_solved), times, strict=True):
+            low, high = wilson(share, found.boards)
+            cells += [f"{share:.3f}", f"{low:.3f} to {high:.3f}", segments]
+        lines.append("| " + " | ".join([*cells, f"{found.cpu_seconds:.2g}"]) + " |")
+    table = "\n".join(lines)
+    return f"""Held-out puzzles of larger sizes, by the protocol of docs/records.md:
+
+{table}
+"""
+
+
+def _limits(model: HRM, settings: TaskSettings) -> str:
+    size = " and ".join(shape_words(part.shape) for part in settings.parts())
     sizes = f"Trained on {size} puzzles only, though it takes others."
     if model.config.tied_to_size_by:
         sizes = f"{size} puzzles only."
@@ -199,9 +235,12 @@ def main() -> None:
     parser.add_argument("name")
     parser.add_argument("--command", required=True, help="that the run was started with")
     parser.add_argument("--note", default="", help="to add to the time that training took")
+    parser.add_argument("--larger", type=size_and_count, nargs="+", default=[],
+                        metavar="SIZE:COUNT", help="puzzles of larger sizes to measure on too")  # fmt: skip
     given = parser.parse_args()
     with errors_as_exit_codes():
-        text = card(given.run, given.name, given.command, given.note)
+        larger = dict(given.larger)
+        text = card(given.run, given.name, given.command, given.note, larger=larger)
         print(f"{bundle(given.run, given.name, text)}\n\n{text}")
 
 

@@ -41,6 +41,8 @@ SHARES = ("board_acc", "solved", "until_solved")
 class Larger:
     """How the runs of a task are measured on larger boards."""
 
+    kind: dict[str, object]
+    """Keys of the task, with the values that they must have."""
     boards: dict[int, int]
     """Test boards of each size."""
     fixed: Callable[[int], int]
@@ -50,9 +52,16 @@ class Larger:
 
 
 LARGER = {
-    "boardpath": Larger({40: 500, 64: 300, 128: 50}, lambda size: round(size / 2), 4),
+    "boardpath": Larger(
+        {"wall_prob": 0.3}, {40: 500, 64: 300, 128: 50}, lambda size: round(size / 2), 4
+    ),
     # The only path of a perfect maze winds through much of it, so it grows with the area.
-    "maze": Larger({59: 300, 201: 20}, lambda size: round(size**2 / 32), 2),
+    "maze": Larger(
+        {"kind": "perfect", "algorithm": "depth_first"},
+        {59: 300, 201: 20},
+        lambda size: round(size**2 / 32),
+        2,
+    ),
 }
 
 
@@ -91,11 +100,14 @@ def measure(run: Path, size: int, count: int) -> Measurement:
         count: held-out boards.
 
     Raises:
-        ValueError: if it is no finished run of such a task, or has learned from boards of that
-            size.
+        ValueError: if it is no finished run of such a task and kind, or has learned from boards of
+            that size.
     """
     config, history = finished(run)
     larger = of_task(LARGER, run, config)
+    for key, wanted in larger.kind.items():
+        if (own := getattr(config.task, key)) != wanted:
+            raise ValueError(f"{run}: task.{key} is {own}; the protocol is for {wanted}")
     learned = sorted({max(part.shape) for part in config.task.parts()})
     if size <= max(learned):
         raise ValueError(
@@ -147,7 +159,8 @@ def row(measurements: list[Measurement]) -> str:
     return table_row(cells, measurements)
 
 
-def _boards(text: str) -> tuple[int, int]:
+def size_and_count(text: str) -> tuple[int, int]:
+    """Of SIZE:COUNT; without a count, 100."""
     size, _, count = text.partition(":")
     return int(size), int(count or 100)
 
@@ -156,7 +169,7 @@ def main() -> None:
     """Read the arguments and print."""
     parser = argparse.ArgumentParser(description="Measure runs on boards larger than they learned.")
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
-    parser.add_argument("--boards", type=_boards, nargs="+", metavar="SIZE:COUNT",
+    parser.add_argument("--boards", type=size_and_count, nargs="+", metavar="SIZE:COUNT",
                         help="test boards [default: those of the protocol]")  # fmt: skip
     with errors_as_exit_codes():
         given = parser.parse_args()

@@ -7,6 +7,7 @@ import runs_to_measure
 from helpers import held_out_boards
 
 from benchmarks.bundle import bundle, card
+from benchmarks.sizes import measure
 from hrm import HRM, evaluate
 from hrm.config.presets import preset
 from hrm.data.load import load_dataset
@@ -33,11 +34,11 @@ def test_the_card_says_what_the_run_did_and_what_its_best_model_is_worth(finishe
     assert (
         f"kept | epoch {best_epoch(finished, 'board_acc')['epoch']}, the highest board acc" in text
     )
-    assert "24 puzzles, `wall_prob` 0.3, in 3 epochs, each epoch under symmetries" in text
+    assert "24 puzzles, in 3 epochs, each epoch under symmetries" in text
     assert 'read(), "tiny"))' in text and "hrm train debug" in text
     assert "on a quiet machine" in text and "one module of width 8 with 2 heads" in text
     assert "a depthwise 3×3 convolution before attention, RoPE by row and column" in text
-    assert "`hrm data generate boardpath --size 4 --wall-prob 0.3 --count 40 --seed" in text
+    assert "`hrm data generate boardpath --size 4 --count 40 --seed" in text
 
 
 def test_the_card_of_a_sudoku_says_how_hard_its_puzzles_are(tmp_path):
@@ -54,6 +55,18 @@ def test_the_card_of_a_sudoku_says_how_hard_its_puzzles_are(tmp_path):
     assert "Trained on 6×6 puzzles only, though it takes others." in text
 
 
+def test_the_card_of_mazes_says_what_it_is_worth_on_larger_ones(tmp_path):
+    mazes = {"name": "maze", "kind": "perfect", "rows": 7, "columns": 7, "sizes": [[5, 7], [7, 7]]}
+    local = {"model__attention": False, "model__local_mixing": True}
+    launch.start(tmp_path / "run", TINY.derive(task=mazes | {"train_count": 12}, **local))
+    text = card(tmp_path / "run", "maze", "hrm train", puzzle_cnt=5, larger={9: 3})
+    found = measure(tmp_path / "run", 9, 3)
+    assert "(7×7)" in text and "`sizes` [[5, 7], [7, 7]], `kind` perfect" in text
+    assert "`hrm data generate maze --size 7 --kind perfect --count 5" in text
+    assert f"| 9×9 | 3 | {found.solved:.3f} | " in text and f"| {found.mean_segments:.1f} |" in text
+    assert "Trained on 7×7 and 5×7 puzzles only" in text
+
+
 def test_a_run_that_has_seen_a_held_out_board_gets_no_card(finished, monkeypatch):
     seen = load_dataset(TINY.task).val
     monkeypatch.setattr("benchmarks.bundle.held_out", lambda *_: seen)
@@ -61,12 +74,10 @@ def test_a_run_that_has_seen_a_held_out_board_gets_no_card(finished, monkeypatch
         card(finished, "tiny", "hrm train debug")
 
 
-@pytest.mark.parametrize(
-    "changes", [{"task__board_sizes": [4, 5]}, {"train__init_from": "boardpath-10x10"}]
-)
-def test_a_run_that_the_card_has_no_words_for_gets_none(finished, tmp_path, changes):
+def test_a_run_that_the_card_has_no_words_for_gets_none(finished, tmp_path):
     shutil.copytree(finished, tmp_path / "run")
-    (tmp_path / "run" / runs.CONFIG).write_text(TINY.derive(**changes).to_yaml())
+    config = TINY.derive(train__init_from="boardpath-10x10")
+    (tmp_path / "run" / runs.CONFIG).write_text(config.to_yaml())
     with pytest.raises(ValueError, match=r"run: a card tells of new models"):
         card(tmp_path / "run", "tiny", "hrm train debug")
 

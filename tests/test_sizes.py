@@ -11,6 +11,7 @@ from benchmarks.protocol import finished
 from benchmarks.sizes import measure, row
 from hrm import HRM, evaluate
 from hrm.inference.solving import solve_all
+from hrm.runs import folder as runs
 from hrm.runs import launch
 from hrm.training.metrics import METRICS
 
@@ -51,6 +52,13 @@ def test_runs_of_other_tasks_are_refused(tmp_path):
     launch.start(tmp_path / "run", TINY.derive(task={"name": "sudoku", "size": 4}))
     with pytest.raises(ValueError, match="task sudoku; name runs of boardpath or maze"):
         measure(tmp_path / "run", 9, 10)
+
+
+def test_boards_of_another_kind_than_the_protocols_are_refused(run, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run" / runs.CONFIG).write_text(TINY.derive(task__wall_prob=0.2).to_yaml())
+    with pytest.raises(ValueError, match=r"task\.wall_prob is 0\.2; the protocol is for 0\.3"):
+        measure(tmp_path / "run", 6, 10)
 
 
 def test_sizes_that_it_has_learned_are_no_larger_ones(run):

@@ -235,8 +235,14 @@ def main() -> None:
     parser.add_argument("name")
     parser.add_argument("--command", required=True, help="that the run was started with")
     parser.add_argument("--note", default="", help="to add to the time that training took")
-    parser.add_argument("--larger", type=size_and_count, nargs="+", default=[],
-                        metavar="SIZE:COUNT", help="puzzles of larger sizes to measure on too")  # fmt: skip
+    parser.add_argument(
+        "--larger",
+        type=size_and_count,
+        nargs="+",
+        default=[],
+        metavar="SIZE:COUNT",
+        help="puzzles of larger sizes to measure on too",
+    )
     given = parser.parse_args()
     with errors_as_exit_codes():
         larger = dict(given.larger)

@@ -8,9 +8,14 @@ from helpers import board_path, held_out_boards, tiny
 from hrm import HRM
 from hrm.models.batch import to_inputs, to_targets
 from hrm.models.losses import LOSSES
+from hrm.models.segment import State
+from hrm.models.trm import TRM
 from hrm.randomness import Numbers, Purpose
+from hrm.tasks.sudoku.task import Sudoku, SudokuSettings
 from hrm.training.cost import estimate, run_flops
+from hrm.training.free_thought import drawn
 from hrm.training.learner import Learner
+from hrm.training.slots import Slots
 
 EXAMPLES = held_out_boards(4, 6)
 CPU = torch.device("cpu")
@@ -75,6 +80,67 @@ def test_the_loss_is_that_of_the_state_after_the_free_segments_and_they_have_no_
 
 def _drawn(most: int, update: int) -> int:
     return int(Numbers(0, Purpose.FREE_SEGMENTS, update).below(most + 1))
+
+
+def test_held_cells_stay_at_the_initial_state_while_the_others_think_on(monkeypatch):
+    learner = learner_of(4, train__held_cells=0.5)
+    update = next(u for u in range(99) if drawn(learner.config, EXAMPLES, u).held_segments == 2)
+    thought = drawn(learner.config, EXAMPLES, update)
+    assert thought.cells.any() and not thought.cells.all()
+    plain, states = learner.model, []
+    initial = plain.initial_state(len(EXAMPLES), EXAMPLES.shape)
+    assert initial.zL is not None
+    inputs, state = to_inputs(EXAMPLES.inputs, None, CPU), initial
+    with torch.no_grad():
+        for segment in range(thought.segments):
+            held = segment < thought.held_segments
+            for _ in range(plain.config.H_cycle_cnt):  # a cycle at a time
+                state, _ = plain(state, inputs, H_cycle_cnt=1)
+                cells = thought.cells[..., None] & held
+                zL = torch.where(cells, initial.zL, state.zL)
+                state = State(torch.where(cells, initial.zH, state.zH), zL)
+            states.append(state)
+    assert not torch.equal(states[0].zH, initial.zH)
+    begun: list[State] = []
+
+    def only_look(slots: Slots, update: int) -> float:
+        begun.append(slots.parts[0].state)
+        return 0.0
+
+    monkeypatch.setattr(learner, "update", only_look)
+    learner.learn(EXAMPLES, update)
+    torch.testing.assert_close(begun[0].zH, states[-1].zH)
+    torch.testing.assert_close(begun[0].zL, states[-1].zL)
+
+
+def test_of_each_puzzle_another_part_is_held_up_to_the_limit():
+    config = tiny(train__free_segment_cnt=4, train__held_cells=0.4).train
+    boards = held_out_boards(10, 40)
+    thoughts = [drawn(config, boards, update) for update in range(150)]
+    shares = torch.stack([thought.cells.double().mean(dim=1) for thought in thoughts])
+    assert shares.mean().item() == pytest.approx(0.2, abs=0.02) and shares.max() < 0.6
+    assert all(thought.held_segments <= thought.segments <= 4 for thought in thoughts)
+    assert {thought.held_segments for thought in thoughts} == {0, 1, 2, 3, 4}
+    without = tiny(train__free_segment_cnt=4).train
+    again = [drawn(without, boards, update) for update in range(150)]
+    assert [t.segments for t in again] == [t.segments for t in thoughts]
+    assert not any(t.held_segments or t.cells.any() for t in again)
+
+
+def test_the_vectors_of_a_cell_are_those_of_all_its_codes_and_follow_the_puzzle_tokens():
+    cells = torch.tensor([[True, False, False, True]])
+    digits = HRM(
+        tiny(model__code_axis=True, model__local_mixing=True, model__attention=False).model,
+        Sudoku(SudokuSettings(size=4)).grid,
+    )
+    assert digits.vectors_of(cells)[0].tolist() == [True] * 4 + [False] * 8 + [True] * 4
+    trm = TRM({"puzzle_token_cnt": 2}, board_path(2).grid)
+    assert trm.vectors_of(cells)[0].tolist() == [False, False, True, False, False, True]
+
+
+def test_cells_are_held_in_free_segments_only():
+    [line] = refused("train.held_cells=0.1")
+    assert "train.held_cells" in line and "train.free_segment_cnt" in line
 
 
 def test_their_operations_are_counted_as_forward_passes():

@@ -54,6 +54,10 @@ class RunConfig(Section):
             self._require_halting()
         elif self.train.epoch_updates:
             raise ValueError("train.epoch_updates: needs train.halt=learned; set it to 0")
+        if self.train.held_cells and not self.train.free_segment_cnt:
+            raise ValueError(
+                "train.held_cells: cells are held in free segments; set train.free_segment_cnt"
+            )
         return self
 
     def _require_halting(self) -> None:

@@ -50,6 +50,10 @@ class TrainConfig(Section):
     free_segment_cnt: Annotated[int, Field(ge=0, le=10_000)] = 0
     """Before a batch is learned from, think about it for 0 to so many segments, drawn anew for each
     batch. The network learns to go on from such states, however long it has thought."""
+    held_cells: Annotated[float, Field(ge=0, le=0.9)] = 0.0
+    """In some of the free segments, hold cells at their initial state: of each puzzle a part as
+    large as this at most. What they would have told the others comes late, so these learn to wait,
+    as they must on larger puzzles."""
     halt: Literal["fixed", "learned"] = "fixed"
     """When the next puzzle takes a place in the batch: after `train_segment_cnt` segments, or when
     the network says that it is done, which it learns (networks hrm_act and trm)."""

@@ -3,6 +3,8 @@
 from typing import Any, ClassVar, Self
 
 import torch
+import torch.nn.functional as F
+from jaxtyping import Bool
 from torch import Tensor, nn
 
 from hrm.config.networks import NetworkConfig
@@ -89,6 +91,10 @@ class Network(nn.Module, Pretrained):
     def vectors_per_cell(self) -> int:
         """Vectors of the state for each cell."""
         return 1
+
+    def vectors_of(self, cells: Bool[Tensor, "B S"]) -> Bool[Tensor, "B T"]:
+        """Which of the state's vectors are those of some cells."""
+        return F.pad(cells.repeat_interleave(self.vectors_per_cell, dim=1), (self.token_cnt, 0))
 
     def require_shape(self, shape: Shape) -> None:
         """Refuse grids whose shape the network knows nothing of.

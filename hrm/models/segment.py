@@ -29,9 +29,13 @@ class State(NamedTuple):
         zL = [None] * len(zH) if self.zL is None else self.zL.split(count)
         return [State(*parts) for parts in zip(zH, zL, strict=True)]
 
-    def renewed(self, which: Bool[Tensor, "B"], initial: "State") -> "State":  # noqa: F821
-        """The state, in which some of the puzzles are at the beginning again."""
-        new = which.view(-1, 1, 1)
+    def renewed(
+        self,
+        which: Bool[Tensor, "B"] | Bool[Tensor, "B T"],  # noqa: F821
+        initial: "State",
+    ) -> "State":
+        """The state, in which some puzzles, or some vectors, are at the beginning again."""
+        new = which.view(len(which), -1, 1)
         zL = self.zL
         if zL is not None:
             assert initial.zL is not None

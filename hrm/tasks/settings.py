@@ -141,8 +141,8 @@ class TaskSettings(Section):
         return [self]
 
     def shared(self, shapes: "list[dict[str, object]]") -> "list[Self]":
-        """For `parts`: a copy for each of several shapes, with its share of the puzzles; that of the
-        model's own shape comes first.
+        """For `parts`: a copy for each of several shapes, with its share of the puzzles; the
+        model's own shape first.
 
         Where the counts do not divide evenly, the first of `shapes` get one more.
 

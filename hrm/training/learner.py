@@ -26,8 +26,9 @@ from hrm.models.losses import LOSSES
 from hrm.models.network import Network
 from hrm.models.published import PublishedNetwork
 from hrm.models.segment import Output, State
-from hrm.randomness import Numbers, Purpose
+from hrm.randomness import Purpose
 from hrm.tasks.examples import Examples
+from hrm.training import free_thought
 from hrm.training.curriculum import cycles_at
 from hrm.training.optimizers import learning_rate, make_optimizers
 from hrm.training.slots import Part, Slots
@@ -135,15 +136,24 @@ class Learner:
         """The segments before those that are learned from."""
         if not self.config.free_segment_cnt:
             return
-        cycles = self.cycles(update)
+        thought, cycles = (
+            free_thought.drawn(self.config, slots.examples, update),
+            self.cycles(update),
+        )
 
         def think(part: Part) -> None:
             part.state, _ = self._segment(part.state, part.inputs, H_cycle_cnt=cycles)
 
-        numbers = Numbers(self.config.seed, Purpose.FREE_SEGMENTS, update)
-        for segment in range(int(numbers.below(self.config.free_segment_cnt + 1))):
-            seed = _dropout_seed(self.config.seed, update, 1 + segment)
-            self._of_each_part(slots, think, seed)
+        def think_held(part: Part) -> None:
+            held = self.model.vectors_of(thought.cells[part.numbers]).to(part.state.zH.device)
+            initial = self.model.initial_state(len(part.numbers), slots.examples.shape)
+            for _ in range(cycles):
+                state, _ = self._segment(part.state, part.inputs, H_cycle_cnt=1)
+                part.state = state.renewed(held, initial)
+
+        for segment in range(thought.segments):
+            work = think_held if segment < thought.held_segments else think
+            self._of_each_part(slots, work, _dropout_seed(self.config.seed, update, 1 + segment))
 
     def _of_each_part(
         self, slots: Slots, work: Callable[[Part], _Found], dropout_seed: int

@@ -12,8 +12,10 @@ from hrm import canvas
 from hrm.rendering.animation import (
     FIRST_MS,
     LAST_MS,
+    MOVING_MS,
     SETTLED_MS,
     STEP_MS,
+    WAITING_MS,
     draw_board,
     draw_frame,
     durations,
@@ -63,6 +65,19 @@ def test_what_comes_after_the_last_change_is_passed_over_quickly(answers, expect
     grids = {letter: np.full((2, 2), i, dtype=np.uint8) for i, letter in enumerate("abc")}
     frames = [Frame(grids[letter], None, i, 1) for i, letter in enumerate(answers)]
     assert durations(frames) == expected
+
+
+@pytest.mark.parametrize("count", [67, 100, 101, 333, 900])
+def test_a_long_thought_goes_by_in_a_watchable_time(count):
+    grids = [np.full((2, 2), i % 2, dtype=np.uint8) for i in range(count)]
+    frames = [Frame(grid, None, i, 1) for i, grid in enumerate(grids)]
+    found = durations(frames)
+    assert found[0] == FIRST_MS and found[-1] == LAST_MS and len(found) == count
+    [step] = set(found[1:-1])
+    assert step == max(20, 10 * (2000 // (count - 1)))
+    assert sum(found[1:-1]) <= MOVING_MS
+    frames = [Frame(grids[0], None, i, 1) for i in range(count)]
+    assert sum(durations(frames)[1:-1]) <= max(WAITING_MS, 20 * count)
 
 
 def test_before_the_first_update_the_puzzle_is_shown_alone():

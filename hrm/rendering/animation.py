@@ -20,6 +20,13 @@ FIRST_MS, STEP_MS, SETTLED_MS, LAST_MS = 1000, 300, 60, 2500
 """How long the animation shows the puzzle, each step, each step after the answer's last change, and
 the verdict."""
 
+MOVING_MS, WAITING_MS = 20_000, 3_000
+"""The steps until the last change, and those after it, take so long at most: a long thought goes by
+more quickly."""
+
+_FASTEST_MS = 20
+"""Programs that show GIFs slow down what is faster."""
+
 MAX_FRAMES = 1000
 """Frames of the longest animation; each takes about a megabyte until it is written."""
 
@@ -139,12 +146,20 @@ def save_animation(
 
 
 def durations(frames: Sequence[Frame]) -> list[int]:
-    """Milliseconds to show each frame: what changes nothing more is passed over quickly."""
+    """Milliseconds to show each frame: a long thought is passed over quickly, and what changes
+    nothing more."""
     answers = [frame.predicted for frame in frames]
     changes = [i for i in range(1, len(answers)) if (answers[i] != answers[i - 1]).any()]
     last_change = changes[-1] if changes else 0
-    steps = [STEP_MS if i <= last_change else SETTLED_MS for i in range(1, len(frames) - 1)]
+    moving = _pace(STEP_MS, MOVING_MS, last_change)
+    waiting = _pace(SETTLED_MS, WAITING_MS, len(frames) - last_change)
+    steps = [moving if i <= last_change else waiting for i in range(1, len(frames) - 1)]
     return [FIRST_MS, *steps, LAST_MS][-len(frames) :]
+
+
+def _pace(longest: int, together: int, count: int) -> int:
+    """Milliseconds for each of some frames: whole hundredths of a second, which GIF counts in."""
+    return max(_FASTEST_MS, min(longest, together // max(1, count) // 10 * 10))
 
 
 def require_few_frames(count: int) -> None:

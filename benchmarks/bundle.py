@@ -201,7 +201,7 @@ def _larger(measured: list[Measurement]) -> str:
 
 
 def _limits(model: HRM, settings: TaskSettings) -> str:
-    size = " and ".join(shape_words(part.shape) for part in settings.parts())
+    size = ", ".join(shape_words(part.shape) for part in settings.parts())
     sizes = f"Trained on {size} puzzles only, though it takes others."
     if model.config.tied_to_size_by:
         sizes = f"{size} puzzles only."

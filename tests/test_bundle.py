@@ -64,7 +64,7 @@ def test_the_card_of_mazes_says_what_it_is_worth_on_larger_ones(tmp_path):
     assert "(7×7)" in text and "`sizes` [[5, 7], [7, 7]], `kind` perfect" in text
     assert "`hrm data generate maze --size 7 --kind perfect --count 5" in text
     assert f"| 9×9 | 3 | {found.solved:.3f} | " in text and f"| {found.mean_segments:.1f} |" in text
-    assert "Trained on 7×7 and 5×7 puzzles only" in text
+    assert "Trained on 7×7, 5×7 puzzles only" in text
 
 
 def test_a_run_that_has_seen_a_held_out_board_gets_no_card(finished, monkeypatch):

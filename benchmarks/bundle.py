@@ -142,12 +142,11 @@ def _data(task: Task, epochs: int) -> str:
 
 
 def _settings(task: Task) -> dict[str, object]:
-    """What the task's own keys say, apart from its shape, where it is not the default."""
-    known = {*TaskSettings.model_fields, *task.config.keys_of_shape()}
-    fields = type(task.config).model_fields.items()
-    own = {key: getattr(task.config, key) for key, field in fields if key not in known}
-    defaults = type(task.config)()
-    return {key: value for key, value in own.items() if value != getattr(defaults, key)}
+    """What the task's own keys say, apart from its shape."""
+    config = task.config
+    known = {*TaskSettings.model_fields, *config.keys_of_shape(), *config.without_effect}
+    own = {key: value for key, value in config.model_dump().items() if key not in known}
+    return {key: value for key, value in own.items() if value}
 
 
 def _accuracy(model: HRM, task: Task, test: Examples) -> str:
@@ -170,34 +169,39 @@ none of which the run has seen; float32; 95 % Wilson intervals over puzzles, one
 
 def _accuracy_table(model: HRM, test: Examples) -> str:
     """A Markdown table of accuracy by segment count."""
-    titles = ("segments", "cell acc", "board acc", "95 %", "solved", "95 %")
-    lines = ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
+    titles = ["segments", "cell acc", "board acc", "95 %", "solved", "95 %"]
+    rows = []
     for count, metrics in evaluate(model, test, SEGMENTS).items():
-        cells = [f"{count}", f"{metrics.cell_acc:.4f}"]
-        for share in (metrics.board_acc, metrics.solved):
-            low, high = wilson(share, len(test))
-            cells += [f"{share:.3f}", f"{low:.3f} to {high:.3f}"]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        shares = [_share(share, len(test)) for share in (metrics.board_acc, metrics.solved)]
+        rows.append([f"{count}", f"{metrics.cell_acc:.4f}", *shares[0], *shares[1]])
+    return _table(titles, rows)
 
 
 def _larger(measured: list[Measurement]) -> str:
     """A Markdown table of accuracy on larger puzzles."""
-    titles = ("size", "puzzles", "solved, fixed time", "95 %", "segments")
-    titles += ("until solved", "95 %", "segments", "CPU seconds, fixed time")
-    lines = ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
+    titles = ["size", "puzzles", "solved, fixed time", "95 %", "segments"]
+    titles += ["until solved", "95 %", "segments", "CPU seconds, fixed time"]
+    rows = []
     for found in measured:
         cells = [f"{found.size}×{found.size}", f"{found.boards:,}"]
-        times = (f"{found.segments:,}", f"{found.mean_segments:.1f}")
-        for share, segments in zip((found.solved, found.until_solved), times, strict=True):
-            low, high = wilson(share, found.boards)
-            cells += [f"{share:.3f}", f"{low:.3f} to {high:.3f}", segments]
-        lines.append("| " + " | ".join([*cells, f"{found.cpu_seconds:.2g}"]) + " |")
-    table = "\n".join(lines)
+        cells += [*_share(found.solved, found.boards), f"{found.segments:,}"]
+        cells += [*_share(found.until_solved, found.boards), f"{found.mean_segments:.1f}"]
+        rows.append([*cells, f"{found.cpu_seconds:.2g}"])
     return f"""Held-out puzzles of larger sizes, by the protocol of docs/records.md:
 
-{table}
+{_table(titles, rows)}
 """
+
+
+def _share(share: float, puzzle_cnt: int) -> list[str]:
+    """Two cells: a share of so many puzzles, and its interval."""
+    low, high = wilson(share, puzzle_cnt)
+    return [f"{share:.3f}", f"{low:.3f} to {high:.3f}"]
+
+
+def _table(titles: list[str], rows: list[list[str]]) -> str:
+    lines = ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
+    return "\n".join([*lines, *("| " + " | ".join(cells) + " |" for cells in rows)])
 
 
 def _limits(model: HRM, settings: TaskSettings) -> str:

@@ -34,11 +34,11 @@ def test_the_card_says_what_the_run_did_and_what_its_best_model_is_worth(finishe
     assert (
         f"kept | epoch {best_epoch(finished, 'board_acc')['epoch']}, the highest board acc" in text
     )
-    assert "24 puzzles, in 3 epochs, each epoch under symmetries" in text
+    assert "24 puzzles, `wall_prob` 0.3, in 3 epochs, each epoch under symmetries" in text
     assert 'read(), "tiny"))' in text and "hrm train debug" in text
     assert "on a quiet machine" in text and "one module of width 8 with 2 heads" in text
     assert "a depthwise 3×3 convolution before attention, RoPE by row and column" in text
-    assert "`hrm data generate boardpath --size 4 --count 40 --seed" in text
+    assert "`hrm data generate boardpath --size 4 --wall-prob 0.3 --count 40 --seed" in text
 
 
 def test_the_card_of_a_sudoku_says_how_hard_its_puzzles_are(tmp_path):
@@ -61,8 +61,13 @@ def test_the_card_of_mazes_says_what_it_is_worth_on_larger_ones(tmp_path):
     launch.start(tmp_path / "run", TINY.derive(task=mazes | {"train_count": 12}, **local))
     text = card(tmp_path / "run", "maze", "hrm train", puzzle_cnt=5, larger={9: 3})
     found = measure(tmp_path / "run", 9, 3)
-    assert "(7×7)" in text and "`sizes` [[5, 7], [7, 7]], `kind` perfect" in text
-    assert "`hrm data generate maze --size 7 --kind perfect --count 5" in text
+    assert (
+        "(7×7)" in text
+        and "`sizes` [[5, 7], [7, 7]], `kind` perfect, `algorithm` depth_first, in" in text
+    )
+    assert (
+        "`hrm data generate maze --size 7 --kind perfect --algorithm depth_first --count 5" in text
+    )
     assert f"| 9×9 | 3 | {found.solved:.3f} | " in text and f"| {found.mean_segments:.1f} |" in text
     assert "Trained on 7×7, 5×7 puzzles only" in text
 

@@ -162,6 +162,11 @@ class TaskSettings(Section):
         ]
         return sorted(copies, key=lambda part: part.shape != self.shape)
 
+    @property
+    def without_effect(self) -> tuple[str, ...]:
+        """Keys that change nothing, because of what others are set to."""
+        return ()
+
     @classmethod
     def keys_of_shape(cls) -> tuple[str, ...]:
         both = ("rows", "columns")

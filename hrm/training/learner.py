@@ -136,10 +136,8 @@ class Learner:
         """The segments before those that are learned from."""
         if not self.config.free_segment_cnt:
             return
-        thought, cycles = (
-            free_thought.drawn(self.config, slots.examples, update),
-            self.cycles(update),
-        )
+        thought = free_thought.drawn(self.config, slots.examples, update)
+        cycles = self.cycles(update)
 
         def think(part: Part) -> None:
             part.state, _ = self._segment(part.state, part.inputs, H_cycle_cnt=cycles)

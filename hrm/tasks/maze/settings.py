@@ -53,14 +53,11 @@ class MazeSettings(TaskSettings):
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        for key, kinds in _OF_KIND.items():
-            if (
-                self.kind not in kinds
-                and getattr(self, key) != type(self).model_fields[key].default
-            ):
+        for key in self.without_effect:
+            if getattr(self, key) != type(self).model_fields[key].default:
                 raise ValueError(
                     f"{key}: kind {self.kind} has no such key; leave it out, or set"
-                    f" kind={' or kind='.join(kinds)}"
+                    f" kind={' or kind='.join(_OF_KIND[key])}"
                 )
         if self.min_walls > self.max_walls:
             raise ValueError(
@@ -72,6 +69,11 @@ class MazeSettings(TaskSettings):
             for part in self.parts():
                 part.require_drawable()
         return self
+
+    @property
+    def without_effect(self) -> tuple[str, ...]:
+        """The keys of other kinds."""
+        return tuple(key for key, kinds in _OF_KIND.items() if self.kind not in kinds)
 
     def _require_sizes(self, sizes: list[list[int]]) -> None:
         if len(set(map(tuple, sizes))) < len(sizes):

@@ -1,5 +1,7 @@
 """The kernels for narrow networks against their plain twins."""
 
+import platform
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -7,7 +9,7 @@ from helpers import CPU
 from test_kernels import needs_kernels
 
 from hrm import HRM, Inputs, ModelConfig
-from hrm.models import kernels, narrow
+from hrm.models import compiled, kernels, narrow
 from hrm.models.batch import to_targets, to_tokens
 from hrm.models.layers import AddNorm, SwiGLU
 from hrm.tasks.sudoku.task import Sudoku, SudokuSettings
@@ -101,14 +103,35 @@ def test_bf16_is_as_close_to_fp32_as_plain_pytorch_in_bf16(variant):
     assert fused < 0.05 * exact.norm()
 
 
-@pytest.mark.parametrize("rows", [1, 7, 31, 32, 33, 100])
-def test_any_number_of_rows(rows):
+@pytest.fixture(params=["native", "no AVX-512", "no AVX"])
+def processor(request, monkeypatch):
+    """Kernels as they are compiled where the processor has smaller vectors."""
+    if request.param != "native" and platform.machine() != "x86_64":
+        pytest.skip("vectors of x86")
+    lesser = {"native": (), "no AVX-512": ("-mno-avx512f",), "no AVX": ("-mno-avx",)}
+    options = (*compiled.OPTIONS[torch.float32], *lesser[request.param])
+    monkeypatch.setitem(compiled.OPTIONS, torch.float32, options)
+    compiled.library.cache_clear()
+    yield
+    compiled.library.cache_clear()
+
+
+@pytest.mark.usefixtures("processor")
+@pytest.mark.parametrize("width", [16, 48])
+@pytest.mark.parametrize("rows", [1, 7, 24, 31, 32, 33, 100])
+def test_any_number_of_rows_on_any_processor(rows, width):
     torch.manual_seed(0)
-    mlp, norm = SwiGLU(16, 3.0), AddNorm(16, 0.0, True)
-    x = torch.randn(1, rows, 16)
-    found = narrow.swiglu_norm(x, mlp.gate_up.weight, mlp.down.weight, norm.weight)
-    with kernels.use(False):
-        torch.testing.assert_close(found, norm(x, mlp(x)), rtol=1e-4, atol=1e-5)
+    mlp, norm = SwiGLU(width, 3.0), AddNorm(width, 0.0, True)
+    x, upstream = torch.randn(2, 1, rows, width)
+    weights = (mlp.gate_up.weight, mlp.down.weight, norm.weight)
+    found = []
+    for fused in (True, False):
+        own = x.clone().requires_grad_()
+        with kernels.use(fused):
+            out = narrow.swiglu_norm(own, *weights) if fused else norm(own, mlp(own))
+            found.append((out, *torch.autograd.grad(out, (own, *weights), upstream)))
+    for fused, plain in zip(*found, strict=True):
+        torch.testing.assert_close(fused, plain, rtol=1e-4, atol=1e-4)
 
 
 def test_it_keeps_out_of_what_it_does_not_understand():

@@ -19,6 +19,10 @@ CELLS_AT_A_TIME = 1600
 """On CPU: the intermediate results of a block for so many cells just fit the cache. This took a
 segment of the specification's default run from 3.6 to 2.9 s (docs/performance.md)."""
 
+_CPU_INFO = Path("/proc/cpuinfo")
+_BF16 = {"avx512_bf16", "amx_bf16", "bf16"}
+"""Features of processors that have it, of x86 and of ARM."""
+
 _SAMPLES, _SAMPLE_SECONDS = 10, 0.01
 _ON_OTHER_DEVICES = 128
 """Puzzles at a time where there is no cache to fit."""
@@ -64,7 +68,9 @@ class Machine:
             yield
 
 
-LEFT_OPEN = {"device": "auto", "threads": 0, "micro_batch": 0, "kernels": "auto"}
+LEFT_OPEN = {
+    "device": "auto", "threads": 0, "micro_batch": 0, "precision": "auto", "kernels": "auto",
+}  # fmt: skip
 """The values of settings that leave a choice to the machine."""
 
 
@@ -74,8 +80,8 @@ def resolve(config: RunConfig) -> RunConfig:
     Raises:
         ValueError: if the device, compiler or kernels that it asks for are not there.
     """
-    train = config.train
-    device = pick_device(train.device, "train.device")
+    device = pick_device(config.train.device, "train.device")
+    train = config.train.model_copy(update={"precision": _pick_precision(config.train, device)})
     _require_compiler(train, device)
     cells = max(part.shape[0] * part.shape[1] for part in config.task.parts())
     # In bf16, most of what a segment keeps for its backward pass takes half the memory.
@@ -85,9 +91,36 @@ def resolve(config: RunConfig) -> RunConfig:
         "device": device.type,
         "threads": train.threads or default_threads(),
         "micro_batch": min(micro_batch, train.batch_size),
+        "precision": train.precision,
         "kernels": _pick_kernels(train, device),
     }
     return config.model_copy(update={"train": train.model_copy(update=choices)})
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether products of bfloat16 are known to be computed in hardware there. Without it they took
+    10 to 12 times as long as in float32 (docs/performance.md)."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and not _BF16.isdisjoint(_processor_features())
+
+
+def slow_precision(train: TrainConfig) -> str | None:
+    """What to know about the precision of a resolved training on this machine, if anything."""
+    if train.precision == "fp32" or has_bf16(torch.device(train.device)):
+        return None
+    return (
+        "train.precision: bf16 is not known to be in hardware here, and may take ten times as long"
+        " as fp32; auto chooses"
+    )
+
+
+def _processor_features() -> set[str]:
+    """What Linux says that the processor can do."""
+    try:
+        return set(_CPU_INFO.read_text().split())
+    except OSError:
+        return set()
 
 
 def puzzles_at_a_time(device: torch.device, cell_cnt: int) -> int:
@@ -168,6 +201,12 @@ def _require_compiler(train: TrainConfig, device: torch.device) -> None:
             "train.compile: torch.compile needs a C++ compiler on CPU, and there is none here;"
             " install g++ or set train.compile=false"
         )
+
+
+def _pick_precision(train: TrainConfig, device: torch.device) -> str:
+    if train.precision == "auto":
+        return "bf16" if has_bf16(device) else "fp32"
+    return train.precision
 
 
 def _pick_kernels(train: TrainConfig, device: torch.device) -> str:

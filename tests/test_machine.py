@@ -35,6 +35,43 @@ def test_choices_are_made_once():
     assert machine.resolve(mixed).train.micro_batch == 4  # what fits of the largest
 
 
+@pytest.mark.parametrize(
+    ("features", "chosen"),
+    [
+        ("fpu avx2 fma", "fp32"),
+        ("avx512f avx512bw", "fp32"),
+        ("avx512f avx512_bf16", "bf16"),
+        ("amx_bf16 amx_tile", "bf16"),
+        ("fp asimd bf16", "bf16"),
+        (None, "fp32"),
+    ],
+)
+def test_bf16_is_chosen_where_the_processor_has_it(features, chosen, monkeypatch, tmp_path):
+    cpuinfo = tmp_path / "cpuinfo"
+    if features:
+        cpuinfo.write_text(f"processor : 0\nflags : {features}\nbugs : none\n")
+    monkeypatch.setattr(machine, "_CPU_INFO", cpuinfo)
+    auto, asked = (
+        machine.resolve(tiny(train__precision=precision, train__micro_batch=0)).train
+        for precision in ("auto", chosen)
+    )
+    assert auto == asked and auto.precision == chosen
+    assert machine.slow_precision(auto) is None
+    slow = machine.slow_precision(auto.model_copy(update={"precision": "bf16"}))
+    assert slow is None if chosen == "bf16" else slow and "auto chooses" in slow
+
+
+def test_a_training_says_that_its_precision_is_slow_here(monkeypatch, tmp_path):
+    monkeypatch.setattr(machine, "_CPU_INFO", tmp_path / "none")
+    words = ("train", "debug", "train.epoch_cnt=1", "task.train_count=8", "train.batch_size=8")
+    told = {
+        precision: done(*words, f"train.precision={precision}", f"--out={tmp_path / precision}")
+        for precision in ("bf16", "auto")
+    }
+    assert "train.precision: bf16 is not known to be in hardware" in told["bf16"]
+    assert "train.precision" not in told["auto"]
+
+
 def test_a_device_that_is_not_there_is_refused():
     with pytest.raises(ValueError, match=r"train\.device: cuda is not available.*use auto or cpu"):
         machine.resolve(RunConfig(train=TrainConfig(device="cuda")))

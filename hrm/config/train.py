@@ -85,9 +85,9 @@ class TrainConfig(Section):
     """CPU threads; 0: one for each core."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to compute; auto: CUDA, else MPS, else CPU."""
-    precision: Literal["fp32", "bf16"] = "fp32"
-    """Arithmetic: float32, or bfloat16 autocast, which is faster on processors that have it in
-    hardware and slower on others."""
+    precision: Literal["fp32", "bf16", "auto"] = "fp32"
+    """Arithmetic: float32, or bfloat16 autocast, which is twice as fast on processors that have it
+    in hardware and ten times as slow on others; auto: bf16 where it is in hardware."""
     kernels: Literal["auto", "fused", "plain"] = "auto"
     """What computes between the matrix products: plain PyTorch, or fused kernels of the same
     mathematics (on CPU; Linux and a C compiler needed); auto: fused where they can be had."""

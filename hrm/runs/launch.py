@@ -12,7 +12,7 @@ from hrm.config.schema import RunConfig
 from hrm.data.load import fit_to_own_puzzles, load_dataset
 from hrm.data.sets import Dataset
 from hrm.errors import SavedAndStopped, Stopped
-from hrm.machine import resolve
+from hrm.machine import resolve, slow_precision
 from hrm.models.network import Network
 from hrm.runs import folder as runs
 from hrm.runs.display import TrainingDisplay, run_summary
@@ -144,6 +144,8 @@ def _run(
         if main and (accept_changes or not begun):
             runs.create(folder, config, dataset)
         display.console.print(run_summary(config, _facts(folder, trainer)))
+        if slow := slow_precision(config.train):
+            display.console.print(slow)
         try:
             with display:
                 trainer.run()

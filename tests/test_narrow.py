@@ -27,6 +27,7 @@ VARIANTS = {
     "fixed scale": {"d_model": 48, "elementwise_affine": False},
     "cells alone": {"d_model": 32, "code_axis": False},
     "one step": {"d_model": 16, "grad_horizon": "one_step"},
+    "odd hidden layer": {"d_model": 32, "expansion": 4.0},
     "with attention": {"d_model": 16, "attention": True, "rope_2d": True},
     "odd widths": {"d_model": 20},
 }
@@ -117,11 +118,11 @@ def processor(request, monkeypatch):
 
 
 @pytest.mark.usefixtures("processor")
-@pytest.mark.parametrize("width", [16, 48])
+@pytest.mark.parametrize(("width", "expansion"), [(16, 3.0), (48, 3.0), (32, 4.0)])
 @pytest.mark.parametrize("rows", [1, 7, 24, 31, 32, 33, 100])
-def test_any_number_of_rows_on_any_processor(rows, width):
+def test_any_number_of_rows_on_any_processor(rows, width, expansion):
     torch.manual_seed(0)
-    mlp, norm = SwiGLU(width, 3.0), AddNorm(width, 0.0, True)
+    mlp, norm = SwiGLU(width, expansion), AddNorm(width, 0.0, True)
     x, upstream = torch.randn(2, 1, rows, width)
     weights = (mlp.gate_up.weight, mlp.down.weight, norm.weight)
     found = []
@@ -138,7 +139,7 @@ def test_it_keeps_out_of_what_it_does_not_understand():
     x, mlp, norm = torch.randn(1, 4, 16), SwiGLU(16, 3.0), AddNorm(16, 0.5, True)
     assert narrow.apply_to(x, mlp, norm.eval())
     assert not narrow.apply_to(x, mlp, norm.train())
-    assert not narrow.apply_to(x, SwiGLU(16, 4.0), norm.eval())
+    assert not narrow.apply_to(torch.randn(1, 4, 20), SwiGLU(20, 4.0), norm.eval())
     assert not narrow.apply_to(x.double(), mlp, norm)
     with kernels.use(False):
         assert not narrow.apply_to(x, mlp, norm)

@@ -9,6 +9,7 @@ import functools
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import Function
 
@@ -19,7 +20,7 @@ from hrm.models.layers import AddNorm, SwiGLU
 from hrm.models.layout import Layout
 
 LANES = 16
-"""Widths are multiples of this: whole vectors of floats."""
+"""Widths are multiples of this: whole vectors of floats. Hidden layers are filled up with zeros."""
 MOST_IN_A_CELL = 32_768
 """Numbers in the vectors of a cell, for `group_mix`: they lie on a thread's stack."""
 WIDEST = 64
@@ -28,11 +29,10 @@ WIDEST = 64
 
 def apply_to(x: Tensor, mlp: SwiGLU, norm: AddNorm) -> bool:
     """Whether SwiGLU and the norm after it can be one step here."""
-    width, inner = mlp.down.weight.shape
+    width = len(mlp.down.weight)
     return (
         width <= WIDEST
         and width % LANES == 0
-        and inner % LANES == 0
         and not (norm.training and norm.dropout)
         and all(is_untouched(linear, nn.Linear) for linear in (mlp.gate_up, mlp.down))
         and mlp.gate_up.bias is None
@@ -94,25 +94,31 @@ class _SwiGLUNorm(Function):
     def backward(ctx: Any, dout):
         x, gate_up, down, weight = ctx.saved_tensors
         dout, dx, threads = dout.contiguous(), torch.empty_like(x), torch.get_num_threads()
-        dgate_up = x.new_empty(threads, *gate_up.shape)
-        ddown_t = x.new_empty(threads, *down.T.shape)
-        dweight = None if weight is None else x.new_empty(threads, len(weight))
         layer, _alive = _layer(gate_up, down, weight, ctx.dtype)
+        width, inner = down.shape
+        dgate_up = x.new_empty(threads, 2, layer.inner, width)
+        ddown_t = x.new_empty(threads, layer.inner, width)
+        dweight = None if weight is None else x.new_empty(threads, len(weight))
         parts = (dgate_up, ddown_t, dweight)
         call(ctx.dtype, "swiglu_norm_backward", _rows(x), layer, x, dout, dx, *parts, source=NARROW)
         dscale = None if dweight is None else dweight.sum(0)
-        return dx, dgate_up.sum(0), ddown_t.sum(0).T, dscale, None
+        dgate_up = dgate_up.sum(0)[:, :inner].flatten(0, 1)
+        return dx, dgate_up, ddown_t.sum(0)[:inner].T, dscale, None
 
 
 def _layer(
     gate_up: Tensor, down: Tensor, weight: Tensor | None, dtype: torch.dtype
 ) -> tuple[_Layer, list[Tensor]]:
     """The struct, and what has to live as long as it."""
+    width, inner = down.shape
+    whole = (0, -inner % LANES)
+    gate_up = F.pad(gate_up.unflatten(0, (2, inner)), (0, 0, *whole)).flatten(0, 1)
+    down = F.pad(down, whole)
     alive = [_factors(t, dtype) for t in (gate_up, gate_up.T, down, down.T)]
     addresses = [t.data_ptr() for t in alive]
     eps = torch.finfo(gate_up.dtype).eps
     norm = None if weight is None else weight.data_ptr()
-    return _Layer(down.shape[0], down.shape[1], *addresses, norm, eps), alive
+    return _Layer(width, down.shape[1], *addresses, norm, eps), alive
 
 
 def _factors(matrix: Tensor, dtype: torch.dtype) -> Tensor:

@@ -106,8 +106,8 @@ def has_bf16(device: torch.device) -> bool:
 
 
 def slow_precision(train: TrainConfig) -> str | None:
-    """What to know about the precision of a resolved training on this machine, if anything."""
-    if train.precision == "fp32" or has_bf16(torch.device(train.device)):
+    """What to know about the precision of a training on this machine, if anything."""
+    if train.precision != "bf16" or has_bf16(pick_device(train.device, "train.device")):
         return None
     return (
         "train.precision: bf16 is not known to be in hardware here, and may take ten times as long"

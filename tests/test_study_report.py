@@ -215,6 +215,13 @@ def test_the_plan_counts_runs_parameters_and_operations(folder, run):
     assert code == 0 and "can decide" not in out
 
 
+def test_the_plan_says_that_a_precision_is_slow_here(tmp_path, run, monkeypatch):
+    monkeypatch.setattr("hrm.machine._CPU_INFO", tmp_path / "none")
+    (tmp_path / "s.yaml").write_text(STUDY.replace("rows:", "rows:\n  b: {train.precision: bf16}"))
+    code, _, err = run("plan", tmp_path / "s.yaml")
+    assert code == 0 and err.count("train.precision: bf16 is not known") == 1
+
+
 def test_the_plan_of_boards_of_several_sizes_and_of_a_curriculum():
     config = preset("debug").derive(
         task__board_size=8, task__board_sizes=[4, 8], task__val_count=30, train__epoch_cnt=3

@@ -70,6 +70,7 @@ def plan(
     from hrm.study.plan import show_plan
     from hrm.study.power import show_power
 
+    _say_what_is_slow(asked)
     workers = workers or core_cnt()
     show_plan(asked, workers, threads or max(1, core_cnt() // workers))
     show_power(asked, found)
@@ -112,6 +113,8 @@ def run(
     from hrm.study import executors
     from hrm.study.runner import run_study
 
+    if executor == "local":
+        _say_what_is_slow(asked)
     run_study(
         asked,
         runs_folder or Path("runs") / asked.name,
@@ -165,6 +168,13 @@ def work() -> None:
     from hrm.study.work import work as carry_out_job
 
     carry_out_job()
+
+
+def _say_what_is_slow(asked: "Study") -> None:
+    from hrm.machine import slow_precision
+
+    for words in {slow_precision(row.config.train) for row in asked.rows} - {None}:
+        click.echo(words, err=True)
 
 
 def _with_results(file: Path, folder: Path) -> "tuple[Study, dict[str, Result]]":

@@ -139,33 +139,38 @@ typedef struct {
 
 /* What a thread needs for a tile. */
 typedef struct {
-    float *gate_up, *hidden, *normed, *inverse, *dhidden, *dgate_up;
+    float *gate_up, *sigmoid, *hidden, *normed, *inverse, *dhidden, *dgate_up;
     Factor *left, *right;
 } Room;
 
 static void *make_room(Room *r, long width, long inner) {
     long wide = TILE * 2 * inner, widest = width > 2 * inner ? TILE * width : wide;
-    float *all = aligned_alloc(64, (3 * wide + TILE * (width + LANES) + 2 * widest) * sizeof(float));
+    long size = 3 * wide + wide / 2 + TILE * (width + LANES) + 2 * widest;
+    float *all = aligned_alloc(64, size * sizeof(float));
     r->gate_up = all;
     r->dgate_up = all + wide;
     r->hidden = all + 2 * wide;
     r->dhidden = r->hidden + wide / 2;
-    r->normed = all + 3 * wide;
+    r->sigmoid = all + 3 * wide;
+    r->normed = r->sigmoid + wide / 2;
     r->inverse = r->normed + TILE * width;
     r->left = (Factor *)(r->inverse + TILE * LANES);
     r->right = r->left + widest;
     return all;
 }
 
-/* Of a tile: gates and ups, the hidden layer, x + down(hidden) normed, and 1 / rms. */
+/* Of a tile: gates, ups, the gates' sigmoids, the hidden layer, x + down(hidden) normed, 1 / rms. */
 static void forward(const Layer *l, long rows, In x, Room *r) {
     long width = l->width, inner = l->inner;
     const Factor *left = along(rows, width, x, r->left);
     product(rows, 2 * inner, width, left, width / DEPTH, 1, l->gate_up_t, r->gate_up, 0);
     for (long i = 0; i < rows; i++) {
         In gate = r->gate_up + i * 2 * inner, up = gate + inner;
-        Out hidden = r->hidden + i * inner;
-        for (long j = 0; j < inner; j++) hidden[j] = gate[j] / (1.0f + expf(-gate[j])) * up[j];
+        Out hidden = r->hidden + i * inner, sigmoid = r->sigmoid + i * inner;
+        for (long j = 0; j < inner; j++) {
+            sigmoid[j] = 1.0f / (1.0f + expf(-gate[j]));
+            hidden[j] = gate[j] * sigmoid[j] * up[j];
+        }
     }
     memcpy(r->normed, x, rows * width * sizeof(float));
     left = along(rows, inner, r->hidden, r->left);
@@ -226,12 +231,12 @@ static void norm_backward(const Layer *l, long rows, In dout, const Room *r, Out
 static void swiglu_backward(const Layer *l, long rows, Room *r) {
     for (long i = 0; i < rows; i++) {
         In gate = r->gate_up + i * 2 * l->inner, up = gate + l->inner;
-        In dhidden = r->dhidden + i * l->inner;
+        In dhidden = r->dhidden + i * l->inner, sigmoid = r->sigmoid + i * l->inner;
         Out dgate = r->dgate_up + i * 2 * l->inner, dup = dgate + l->inner;
         for (long j = 0; j < l->inner; j++) {
-            float sigmoid = 1.0f / (1.0f + expf(-gate[j])), silu = gate[j] * sigmoid;
+            float silu = gate[j] * sigmoid[j];
             dup[j] = dhidden[j] * silu;
-            dgate[j] = dhidden[j] * up[j] * (sigmoid + silu * (1.0f - sigmoid));
+            dgate[j] = dhidden[j] * up[j] * (sigmoid[j] + silu * (1.0f - sigmoid[j]));
         }
     }
 }

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from hrm import native
 from hrm.config.schema import RunConfig
 from hrm.config.train import TrainConfig
 from hrm.models import kernels
@@ -19,8 +20,7 @@ CELLS_AT_A_TIME = 1600
 """On CPU: the intermediate results of a block for so many cells just fit the cache. This took a
 segment of the specification's default run from 3.6 to 2.9 s (docs/performance.md)."""
 
-_CPU_INFO = Path("/proc/cpuinfo")
-_BF16 = {"avx512_bf16", "amx_bf16", "bf16"}
+_BF16 = {b"avx512_bf16", b"amx_bf16", b"bf16"}
 """Features of processors that have it, of x86 and of ARM."""
 
 _SAMPLES, _SAMPLE_SECONDS = 10, 0.01
@@ -91,7 +91,6 @@ def resolve(config: RunConfig) -> RunConfig:
         "device": device.type,
         "threads": train.threads or default_threads(),
         "micro_batch": min(micro_batch, train.batch_size),
-        "precision": train.precision,
         "kernels": _pick_kernels(train, device),
     }
     return config.model_copy(update={"train": train.model_copy(update=choices)})
@@ -102,7 +101,10 @@ def has_bf16(device: torch.device) -> bool:
     10 to 12 times as long as in float32 (docs/performance.md)."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device.type == "cpu" and not _BF16.isdisjoint(_processor_features())
+    try:
+        return device.type == "cpu" and not _BF16.isdisjoint(native.processor().split())
+    except OSError:
+        return False
 
 
 def slow_precision(train: TrainConfig) -> str | None:
@@ -113,14 +115,6 @@ def slow_precision(train: TrainConfig) -> str | None:
         "train.precision: bf16 is not known to be in hardware here, and may take ten times as long"
         " as fp32; auto chooses"
     )
-
-
-def _processor_features() -> set[str]:
-    """What Linux says that the processor can do."""
-    try:
-        return set(_CPU_INFO.read_text().split())
-    except OSError:
-        return set()
 
 
 def puzzles_at_a_time(device: torch.device, cell_cnt: int) -> int:

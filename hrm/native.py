@@ -18,8 +18,9 @@ from hrm.files import write_atomic
 
 _COMPILERS = ("cc", "gcc", "clang")
 _FOR_ALL = ("-O3", "-fPIC", "-c")
+_CPU_INFO = Path("/proc/cpuinfo")
 _CPU_LINES = (b"model", b"flags", b"Features", b"CPU part")
-"""Of /proc/cpuinfo, on x86 and on ARM."""
+"""On x86 and on ARM."""
 
 
 def compiler() -> str | None:
@@ -45,7 +46,7 @@ def load(source: Path, options: tuple[str, ...] = (), link: tuple[str, ...] = ()
     if command is None:
         raise OSError("there is no C compiler (cc, gcc or clang) on Linux here")
     options = (*_FOR_ALL, *options)
-    made_of = (source.read_bytes(), _version(command), _words(options, link), _processor())
+    made_of = (source.read_bytes(), _version(command), _words(options, link), processor())
     name = f"{source.stem}-{_digest(*made_of)}"
     cache = _cache()
     if cache and (library := _from_cache(cache, name)):
@@ -111,10 +112,15 @@ def _words(options: tuple[str, ...], link: tuple[str, ...]) -> bytes:
     return repr((options, [Path(word).name for word in link])).encode()
 
 
-def _processor() -> bytes:
-    """What the processor can do: a home folder may be shared between machines."""
-    lines = Path("/proc/cpuinfo").read_bytes().splitlines()
-    return b"".join(dict.fromkeys(line for line in lines if line.startswith(_CPU_LINES)))
+def processor() -> bytes:
+    """What the processor is and can do, in Linux's words. (A home folder may be shared between
+    machines, so the names of libraries depend on it.)
+
+    Raises:
+        OSError: where it is not known.
+    """
+    lines = _CPU_INFO.read_bytes().splitlines()
+    return b"\n".join(dict.fromkeys(line for line in lines if line.startswith(_CPU_LINES)))
 
 
 def _digest(*parts: bytes) -> str:

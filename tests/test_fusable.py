@@ -15,7 +15,7 @@ from torch.nn.utils import parametrizations, prune
 from torch.utils.flop_counter import FlopCounterMode
 
 from hrm.config.schema import ModelConfig
-from hrm.models import kernels
+from hrm.models import kernels, narrow
 from hrm.models.batch import to_tokens
 from hrm.models.hrm import HRM, State
 from hrm.models.layers import AddNorm, RotaryEmbedding, SDPAttention, SwiGLU
@@ -72,19 +72,20 @@ def used(monkeypatch) -> list[str]:
     """The kernels that are called from here on."""
     names, real = [], kernels.call
 
-    def call(dtype, name, *arguments):
+    def call(dtype, name, *arguments, **more):
         names.append(name)
-        real(dtype, name, *arguments)
+        real(dtype, name, *arguments, **more)
 
-    monkeypatch.setattr(kernels, "call", call)
+    for module in (kernels, narrow):
+        monkeypatch.setattr(module, "call", call)
     return names
 
 
 def test_a_plain_model_is_fused(logits, zH, width, monkeypatch):
     names = used(monkeypatch)
     logits(zH)
-    assert {"add_norm", "softmax"} <= set(names)
-    assert ("swiglu" in names) == (width == ODD)
+    mlp = {NARROW: "swiglu_norm", ODD: "swiglu"}
+    assert {"add_norm", mlp[width], "softmax"} <= set(names)
 
 
 def test_a_traced_model_is_the_model(logits, zH):

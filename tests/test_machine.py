@@ -7,7 +7,7 @@ import torch
 from commands import called, done
 from helpers import MINES, tiny
 
-from hrm import RunConfig, TrainConfig, machine
+from hrm import RunConfig, TrainConfig, machine, native
 from hrm.machine import Machine
 from hrm.models import kernels
 
@@ -50,7 +50,7 @@ def test_bf16_is_chosen_where_the_processor_has_it(features, chosen, monkeypatch
     cpuinfo = tmp_path / "cpuinfo"
     if features:
         cpuinfo.write_text(f"processor : 0\nflags : {features}\nbugs : none\n")
-    monkeypatch.setattr(machine, "_CPU_INFO", cpuinfo)
+    monkeypatch.setattr(native, "_CPU_INFO", cpuinfo)
     auto, asked = (
         machine.resolve(tiny(train__precision=precision, train__micro_batch=0)).train
         for precision in ("auto", chosen)
@@ -62,7 +62,8 @@ def test_bf16_is_chosen_where_the_processor_has_it(features, chosen, monkeypatch
 
 
 def test_a_training_says_that_its_precision_is_slow_here(monkeypatch, tmp_path):
-    monkeypatch.setattr(machine, "_CPU_INFO", tmp_path / "none")
+    (tmp_path / "cpuinfo").write_text("flags : avx2\n")
+    monkeypatch.setattr(native, "_CPU_INFO", tmp_path / "cpuinfo")
     words = ("train", "debug", "train.epoch_cnt=1", "task.train_count=8", "train.batch_size=8")
     told = {
         precision: done(*words, f"train.precision={precision}", f"--out={tmp_path / precision}")

@@ -216,7 +216,8 @@ def test_the_plan_counts_runs_parameters_and_operations(folder, run):
 
 
 def test_the_plan_says_that_a_precision_is_slow_here(tmp_path, run, monkeypatch):
-    monkeypatch.setattr("hrm.machine._CPU_INFO", tmp_path / "none")
+    (tmp_path / "cpuinfo").write_text("flags : avx2\n")
+    monkeypatch.setattr("hrm.native._CPU_INFO", tmp_path / "cpuinfo")
     (tmp_path / "s.yaml").write_text(STUDY.replace("rows:", "rows:\n  b: {train.precision: bf16}"))
     code, _, err = run("plan", tmp_path / "s.yaml")
     assert code == 0 and err.count("train.precision: bf16 is not known") == 1

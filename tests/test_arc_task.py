@@ -26,6 +26,7 @@ from hrm.tasks import registry
 from hrm.tasks.arc import catalogue, files
 from hrm.tasks.arc.settings import ArcSettings
 from hrm.tasks.arc.task import Arc
+from hrm.tasks.arc.views import View
 from hrm.tasks.examples import Examples
 from hrm.tasks.grid import IGNORE
 
@@ -238,6 +239,41 @@ def test_each_view_votes_for_the_answer_as_it_is_seen_plainly():
     halt = torch.linspace(-3, 3, len(test))[:, None].expand(-1, 2)
     sure = [b.confidence for b in _ballots(own, test, answers, halt)]
     assert sure == pytest.approx((1 / (1 + np.exp(-np.linspace(-3, 3, len(test))))).tolist())
+
+
+def test_a_data_set_votes_as_the_task_that_it_was_written_from(tmp_path):
+    own = arc(take=2, augmentations=3)
+    list(write_folder(tmp_path / "out", own, None, None, 0))
+    again = folder_task(tmp_path / "out")
+    test = again.given("test")
+    answers = test.answers.copy()
+    wrong = (grouped(test) == 0) | (np.arange(len(test)) % 3 == 0)
+    answers[wrong, 0, 0] = 2 + (answers[wrong, 0, 0] - 1) % 10
+    found, expected = again.ballots(test, answers), own.ballots(test, answers)
+    assert {ballot.right for ballot in found} == {True, False}
+    assert 0 < shares(found)["pass_1"] < 1 and shares(found) == shares(expected)
+    for ours, theirs in zip(found, expected, strict=True):
+        assert (ours.answer, ours.right) == (theirs.answer, theirs.right)
+
+
+def test_a_data_set_without_views_of_tasks_has_no_votes(tmp_path):
+    own = arc(take=2, augmentations=0)
+    list(write_folder(tmp_path / "out", own, None, None, 0))
+    again = folder_task(tmp_path / "out")
+    assert again.ballots(again.given("test"), again.given("test").answers) == []
+
+
+@pytest.mark.parametrize("turned", range(8))
+def test_the_published_name_of_a_view_is_read_back(turned):
+    view = View(turned, (0, 2, 1, 4, 3, 5, 6, 9, 8, 7))
+    assert View.named(view.name("007bbfb7")) == ("007bbfb7", view)
+
+
+@pytest.mark.parametrize(
+    "name", ["<blank>", "007bbfb7", "a|||t8|||0123456789", "a|||t1|||0123456788", "a|||t1|||01234"]
+)
+def test_a_name_of_no_view_is_that_of_a_task_as_it_is(name):
+    assert View.named(name) == (name, View())
 
 
 @pytest.fixture(scope="module")

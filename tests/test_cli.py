@@ -120,6 +120,14 @@ def test_a_model_of_any_size_is_measured_on_many(run, free, tmp_path):
     assert code == 0 and "abstains: no answer checked out within 2 segments" in out
 
 
+def test_all_puzzles_are_taken_where_there_are_few(run, free):
+    code, out, _ = run("evaluate", "--model", free, "--size", "2", "--json")
+    few = json.loads(out)["boards"]
+    assert code == 0 and 0 < few < 1000
+    code, _, err = run("evaluate", "--model", free, "--size", "2", "--count", str(few + 1))
+    assert code == 2 and f"count {few + 1}: only {few} puzzles" in err
+
+
 def test_ways_of_thinking_are_compared_in_a_curve(run, free, tmp_path):
     words = ["evaluate", "--model", free, "--count", "6", "--size", "3", "--curve", "a.png"]
     code, out, err = run(*words, "--json")

@@ -156,6 +156,13 @@ def test_a_run_that_diverges_has_failed_and_does_not_stop_the_others(tmp_path):
     assert executor.started == ["wild-seed0"]
 
 
+def test_too_few_test_puzzles_are_noticed_before_training(tmp_path):
+    few = "  few: {task.board_size: 2, task.train_count: 2, task.val_count: 1}\n"
+    with pytest.raises(WorkFailed, match=r"few-seed0: count 40: only \d+ puzzles"):
+        run_here(tmp_path, STUDY + few)
+    assert not (tmp_path / "runs/few-seed0").exists()
+
+
 @pytest.mark.parametrize(
     "left, old, new, message",
     [
@@ -203,7 +210,7 @@ def test_a_child_that_is_killed_has_failed(tmp_path):
 
 def test_a_child_that_fails_before_its_run_begins_is_tried_again(tmp_path):
     text = STUDY.replace("board_size: 4", "board_size: 2").replace("  one: {segments: 1}\n", "")
-    study = study_of(tmp_path, text)
+    study = study_of(tmp_path, text.replace("test_count: 40", "test_count: 4"))
     for _ in range(2):
         with pytest.raises(WorkFailed, match=r"(?s)1 of 1 runs .*two-seed0: .* too few"):
             run_study(study, tmp_path / "runs", tmp_path / "results", LocalExecutor(workers=1))

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 Sets = dict["Shape", "Examples"]
 Found = dict["Shape", dict[int, "Scores"]]
 
+_COUNT = 1000
+
 
 class _Counts(click.ParamType):
     """Segment counts such as 2,8."""
@@ -61,8 +63,9 @@ class _Counts(click.ParamType):
 @click.option("--size", "shapes", type=Shapes(many=True),
               help="Held-out puzzles: one size or many [default: the model's].")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--count", type=click.IntRange(1), default=1000, show_default=True,
-              help="Held-out puzzles of each size, if no file is given.")  # fmt: skip
+@click.option("--count", type=click.IntRange(1),
+              help="Held-out puzzles of each size, if no file is given"
+              f" [default: {_COUNT}, or as many as there are].")  # fmt: skip
 @click.option("--plot", type=click.Path(path_type=Path),
               help="Draw accuracy against size and difficulty (PNG, PDF or SVG).")  # fmt: skip
 @click.option("--curve", type=click.Path(path_type=Path),
@@ -78,7 +81,7 @@ def evaluate(
     segments: list[int] | None,
     shapes: "list[Shape] | None",
     as_json: bool,
-    count: int,
+    count: int | None,
     plot: Path | None,
     curve: Path | None,
     halted: bool,
@@ -139,12 +142,13 @@ def evaluate(
         _print_table(sets, rows)
 
 
-def _sets(tasks: "list[Task]", file: str | None, count: int) -> Sets:
+def _sets(tasks: "list[Task]", file: str | None, count: int | None) -> Sets:
     """The puzzles to measure on, by shape."""
     from hrm.data.source import group_by_shape, held_out
 
     if file is None:
-        return {task.shape: held_out(task, count) for task in tasks}
+        most = slice(0, count or _COUNT)
+        return {task.shape: held_out(task, count).take(most) for task in tasks}
     return group_by_shape(tasks[0], tasks[0].read(file), file)
 
 

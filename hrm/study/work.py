@@ -34,6 +34,7 @@ from hrm.study.job import Job
 from hrm.study.results import Result, failure, left_by_child
 from hrm.study.statistics import summarise
 from hrm.tasks import registry
+from hrm.tasks.examples import Examples
 from hrm.training.cost import run_flops
 from hrm.training.metrics import read_metrics
 
@@ -73,6 +74,7 @@ def carry_out(job: Job) -> Result:
         Diverged, Stopped, OSError, ValueError: as `launch.start` and `launch.resume`.
     """
     folder, config = Path(job.folder), RunConfig.model_validate(job.config)
+    test = held_out(registry.make(config.task), job.test_count)  # too few: known before training
     _wait_for(folder)
     if runs.is_taken(folder):
         launch.resume(folder)
@@ -81,7 +83,7 @@ def carry_out(job: Job) -> Result:
         launch.start(
             folder, config.model_copy(update={"train": config.train.model_copy(update=threads)})
         )
-    return _result(job, config, folder)
+    return _result(job, config, folder, test)
 
 
 def _wait_for(folder: Path) -> None:
@@ -92,14 +94,13 @@ def _wait_for(folder: Path) -> None:
         time.sleep(1)
 
 
-def _result(job: Job, config: RunConfig, folder: Path) -> Result:
+def _result(job: Job, config: RunConfig, folder: Path, test: Examples) -> Result:
     began = time.perf_counter()
     epochs = read_metrics(folder)
     train = runs.read_config(folder).train
     model = load_model(str(folder), train.device)  # measured where it was trained
     short = config.model.infer_segment_cnt
     task, dataset = registry.make(config.task), load_dataset(config.task)
-    test = held_out(task, job.test_count)
     counts = range(1, max(CURVE_SEGMENTS, LONG * short) + 1)
     tested = joined(list(score(model, task, test, counts)))
     validated = joined(

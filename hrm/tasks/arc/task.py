@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from hrm.canvas import Canvas
 from hrm.randomness import Numbers
 from hrm.tasks.arc import drawing, text
+from hrm.tasks.arc.ballots import ballots, same
 from hrm.tasks.arc.catalogue import Catalogue, catalogue
 from hrm.tasks.arc.grids import BLACK, COLOURS, Pair, Place, grid_at, place_of, put
 from hrm.tasks.arc.settings import ArcSettings
@@ -169,7 +170,7 @@ class Arc(GivenTask):
         """As `check`."""
         places = map(place_of, examples.inputs)
         pairs = zip(examples.answers, answers, places, strict=True)
-        right = [_same(grid_at(label, at), grid_at(answer, at)) for label, answer, at in pairs]
+        right = [same(grid_at(label, at), grid_at(answer, at)) for label, answer, at in pairs]
         return np.array(right, dtype=bool)
 
     def complaint(self, puzzle: Cells) -> str | None:
@@ -182,16 +183,7 @@ class Arc(GivenTask):
 
     def ballots(self, examples: Examples, answers: Cells) -> list[Ballot]:
         """The grid of each answer, seen plainly again."""
-        ids = np.zeros(len(answers), int) if examples.puzzle_ids is None else examples.puzzle_ids
-        found = []
-        for i, identifier in enumerate(ids):
-            group, view = self.catalogue.view_of(int(identifier))
-            place = place_of(examples.inputs[i])
-            canvases = (examples.inputs[i], examples.answers[i], answers[i])
-            question, label, answer = (view.undo(grid_at(cells, place)) for cells in canvases)
-            named = group.to_bytes(4, "little", signed=True) + _named(question)
-            found.append(Ballot(group, named, _named(answer), _same(label, answer)))
-        return found
+        return ballots(examples, answers, self.catalogue.view_of)
 
     # Text and pictures.
 
@@ -221,11 +213,3 @@ class Arc(GivenTask):
     def symbols(self) -> dict[str, Symbol]:
         """What stands for what."""
         return drawing.symbols(self.codes)
-
-
-def _same(label: Cells, answer: Cells) -> bool:
-    return bool(label.size) and np.array_equal(label, answer)
-
-
-def _named(grid: Cells) -> bytes:
-    return bytes(grid.shape) + grid.tobytes()

@@ -6,8 +6,9 @@ The published code calls a view by the task's name, the number of its turn and t
 
 import hashlib
 import math
+import re
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, overload
+from typing import NamedTuple, Self, overload
 
 import numpy as np
 
@@ -21,6 +22,7 @@ _PUBLISHED = (0, 1, 2, 3, 6, 5, 7, 4)
 _TRIES = 5
 """Draws for each view that is wanted, as published: some tasks have few different ones."""
 _UNCHANGED = tuple(range(COLOURS))
+_NAME = re.compile(r"(?P<task>.+)\|\|\|t(?P<turned>[0-7])\|\|\|(?P<colours>[0-9]{10})")
 
 
 class View(NamedTuple):
@@ -44,6 +46,16 @@ class View(NamedTuple):
         if self == View():
             return task
         return f"{task}|||t{_PUBLISHED[self.turned]}|||{''.join(map(str, self.colours))}"
+
+    @classmethod
+    def named(cls, name: str) -> tuple[str, Self]:
+        """The task and the view that a published name stands for; a name of another kind is that
+        of a task as it is."""
+        found = _NAME.fullmatch(name)
+        if found is None or len({*found["colours"]}) < COLOURS:
+            return name, cls()
+        turned = _PUBLISHED.index(int(found["turned"]))
+        return found["task"], cls(turned, tuple(map(int, found["colours"])))
 
 
 def draw_views(name: str, pairs: Sequence[Pair], count: int, seed: int) -> list[View]:

@@ -1,6 +1,6 @@
 """The description of a data set in the layout of the published HRM and TRM.
 
-    FOLDER/identifiers.json         names of the puzzle identifiers; read for export only
+    FOLDER/identifiers.json         names of the identifiers; for export and ARC's votes
     FOLDER/grid.json                rows, columns and codes: ours, and not needed
     FOLDER/SPLIT/dataset.json       what the arrays hold
     FOLDER/SPLIT/SET__FIELD.npy     the arrays of each set; see `arrays.py`

@@ -1,5 +1,6 @@
 """A data set in the layout of the published HRM and TRM as a task."""
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
@@ -8,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from hrm.tasks.arc import ballots as arc
+from hrm.tasks.arc.grids import BLACK, COLOURS
 from hrm.tasks.examples import Examples
 from hrm.tasks.folder import layout
 from hrm.tasks.folder.arrays import read_split
@@ -15,6 +18,7 @@ from hrm.tasks.folder.codes import chosen, read_codes
 from hrm.tasks.given import GivenSettings, GivenTask
 from hrm.tasks.grid import IGNORE, MAX_CODES, Cells, Code, Shape, shape_words
 from hrm.tasks.settings import Side, TaskSettings
+from hrm.tasks.supply import Ballot
 
 
 class FolderSettings(GivenSettings):
@@ -181,3 +185,14 @@ class Folder(GivenTask):
     def identify(self, inputs: Cells) -> NDArray[np.int64] | None:
         """As of every data set; none are known where none is named."""
         return None if self.config.path is None else super().identify(inputs)
+
+    def ballots(self, examples: Examples, answers: Cells) -> list[Ballot]:
+        """Of ARC, whose identifiers name views of tasks; of another data set, none."""
+        return [] if self._view_of is None else arc.ballots(examples, answers, self._view_of)
+
+    @functools.cached_property
+    def _view_of(self) -> arc.ViewOf | None:
+        rows, columns = self.config.shape
+        if self.config.path is None or rows != columns or len(self.codes) != BLACK + COLOURS:
+            return None
+        return arc.by_names(self.identifier_names)

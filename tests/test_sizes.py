@@ -31,8 +31,11 @@ def test_a_run_thinks_in_proportion_to_the_size_and_until_solved(run):
     expected = evaluate(model, boards, [3])[3]
     assert (found.segments, found.learned_from) == (3, [3, 4])
     assert (found.board_acc, found.solved) == (expected.board_acc, expected.solved)
-    solutions = list(solve_all(boards.inputs, model, until="solved", max_segments=12))
+    longest = {"until": "solved", "max_segments": 6, "patience": 8}
+    solutions = list(solve_all(boards.inputs, model, **longest))
     assert found.until_solved == pytest.approx(sum(s.solved for s in solutions) / 30)
+    solutions = list(solve_all(boards.inputs, model, **longest, symmetries=True))
+    assert found.with_symmetries == pytest.approx(sum(s.solved for s in solutions) / 30)
     assert found.mean_segments == pytest.approx(sum(s.segments for s in solutions) / 30)
     assert found.minutes > 0 and found.cpu_seconds > 0
     assert row([found]).startswith("| tiny-0 | 0 | 6×6 | 30 | ")
@@ -45,7 +48,8 @@ def test_mazes_are_measured_by_their_area(tmp_path):
     launch.start(tmp_path / "maze-0", config)
     found = measure(tmp_path / "maze-0", 9, 10)
     assert (found.segments, found.learned_from) == (3, [7])
-    assert found.solved <= found.until_solved and found.mean_segments <= 6
+    assert found.solved <= found.until_solved <= found.with_symmetries
+    assert found.mean_segments <= 8 * 6
 
 
 def test_runs_of_other_tasks_are_refused(tmp_path):

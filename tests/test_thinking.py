@@ -71,6 +71,16 @@ def test_each_board_thinks_until_it_is_solved_and_no_longer():
     np.testing.assert_array_equal(thoughts.answers[2:], walled(10, 7))
 
 
+def test_an_attempt_whose_answer_stands_still_is_given_up_where_that_is_asked_for():
+    boards = walled(3, 1, 10, 7)  # the first answer stands for two segments before it is right
+    patient = think(Teller(), TASK, boards, Thinking("solved", 5, patience=2))
+    assert patient.segments.tolist() == [3, 1, 3, 3]
+    assert patient.done.tolist() == [True, True, False, False]
+    hasty = think(Teller(), TASK, boards, Thinking("solved", 5, patience=1, restarts=1))
+    assert hasty.segments.tolist() == [4, 1, 4, 4] and hasty.attempts.tolist() == [2, 1, 2, 2]
+    assert hasty.done.tolist() == [False, True, False, False]
+
+
 @pytest.mark.parametrize("patience", [1, 2, 3])
 def test_a_settled_answer_has_stood_unchanged_for_so_many_segments(patience):
     thoughts = think(Teller(), TASK, walled(1, 3, 12), Thinking("settled", 9, patience))
@@ -270,11 +280,13 @@ def test_plans_are_checked():
     assert of(4, 7, restarts=2, noise_seed=3) == Thinking("fixed", 7, restarts=2, noise_seed=3)
     assert of(4, until="solved") == Thinking("solved", 32)
     assert of(4, until="settled", max_segments=9, patience=3) == Thinking("settled", 9, 3)
+    assert of(4, until="solved", patience=3) == Thinking("solved", 32, 3)
     for wishes, words in (
         ({"until": "done"}, r"until: 'done'; choose from fixed, settled, solved"),
         ({"max_segments": 3}, "max_segments: needs until"),
         ({"until": "solved", "segments": 3}, "segments: is a fixed time.*max_segments"),
-        ({"until": "solved", "patience": 3}, "patience: needs until=settled"),
+        ({"patience": 3}, "patience: needs until=settled or solved"),
+        ({"until": "halted", "patience": 3}, "patience: needs until=settled or solved"),
         ({"until": "settled", "patience": 0}, "patience: 0; give 1"),
         ({"until": "solved", "max_segments": 0}, "max_segments: 0; give 1"),
         ({"segments": 0}, "segments: 0; give 1"),

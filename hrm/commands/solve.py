@@ -60,7 +60,8 @@ have a path of three steps or fewer, too short to watch a model think."""
 @click.option(
     "--patience",
     type=click.IntRange(1, 10_000),
-    help="An answer is settled if it does not change for so many segments [default: 2].",
+    help="An answer is settled if it does not change for so many segments [default: 2]. With"
+    " --until solved: give up an attempt whose answer does not [default: never].",
 )
 @click.option(
     "--symmetries",

@@ -5,6 +5,7 @@ Puzzles that are done leave the batch, so easy ones cost less.
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -55,6 +56,15 @@ class Attempt:
         return NOISE * torch.stack(noise).to(state)
 
 
+class Limits(NamedTuple):
+    """When an attempt at a puzzle that is not done ends."""
+
+    segments: int
+    """It takes at most so many."""
+    unchanged: int | None = None
+    """Its answer has not changed for so many; None: that ends nothing."""
+
+
 @dataclass(frozen=True, eq=False)
 class Thoughts:
     """What came of thinking about some puzzles; one entry a puzzle."""
@@ -78,7 +88,7 @@ def attempt(
     puzzle_ids: NDArray[np.int64] | None,
     how: Attempt,
     rule: halting.Rule,
-    max_segments: int,
+    limits: Limits,
     hopeless: NDArray[np.bool_],
     watch: bool,
 ) -> Thoughts:
@@ -91,7 +101,7 @@ def attempt(
         puzzle_ids: ``(B,)`` their identifiers; None: they have none.
         how: to begin.
         rule: who is done.
-        max_segments: that it may take.
+        limits: when to give up.
         hopeless: ``(B,)`` puzzles without a solution.
         watch: keep the frames of the first puzzle.
     """
@@ -107,7 +117,7 @@ def attempt(
     done = np.zeros(len(puzzles), dtype=bool)
     unchanged = np.zeros(len(puzzles), dtype=np.int64)
     active = np.arange(len(puzzles))
-    for segment in range(1, max_segments + 1):
+    for segment in range(1, limits.segments + 1):
         state, output = think_a_segment(model, state, inputs, recorder)
         new = how.symmetry.undo(to_cells(output.logits.argmax(-1), shape))
         same = (new == answers[active]).all(axis=(1, 2))
@@ -117,11 +127,12 @@ def attempt(
         moment = halting.Moment(
             segments[active], puzzles[active], new, unchanged[active], hopeless[active], halt
         )
-        finished = rule(moment)
-        done[active] = finished
-        if finished.any():
-            staying = torch.from_numpy(~finished).to(inputs.tokens.device)
-            active, inputs, state = active[~finished], inputs.of(staying), state.of(staying)
+        leaving = done[active] = rule(moment)
+        if limits.unchanged is not None:
+            leaving = leaving | (unchanged[active] >= limits.unchanged)
+        if leaving.any():
+            staying = torch.from_numpy(~leaving).to(inputs.tokens.device)
+            active, inputs, state = active[~leaving], inputs.of(staying), state.of(staying)
         if not len(active):
             break
     made = np.ones(len(puzzles), dtype=np.int64)

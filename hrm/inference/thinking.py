@@ -49,7 +49,9 @@ class Thinking:
     network says that it is done."""
     max_segments: int = MAX_SEGMENTS
     """Of each attempt, at most."""
-    patience: int = PATIENCE
+    patience: int | None = None
+    """Of `settled`; None: `PATIENCE`. Of `solved`: an attempt whose answer has stood unchanged for
+    so many segments is given up; None: it goes on."""
     symmetries: bool = False
     """Attempt the puzzle under other symmetries too."""
     restarts: int = 0
@@ -78,7 +80,7 @@ class Thinking:
             segments: a fixed think time.
             until: see `Thinking`, as for all that follow.
             max_segments: how long an attempt may take, unless its time is fixed.
-            patience: for `until="settled"`.
+            patience: for `until="settled"` or `"solved"`.
             symmetries: more attempts.
             restarts: more attempts.
             noise_seed: of the restarts.
@@ -95,8 +97,8 @@ class Thinking:
             )
         if until != "fixed" and segments is not None:
             raise ValueError(f"segments: is a fixed time; with until={until} give max_segments")
-        if until != "settled" and patience is not None:
-            raise ValueError("patience: needs until=settled")
+        if until not in ("settled", "solved") and patience is not None:
+            raise ValueError("patience: needs until=settled or solved")
         counts = {"segments": segments, "max_segments": max_segments, "patience": patience}
         for name, value in counts.items():
             if value is not None and value < 1:
@@ -109,9 +111,7 @@ class Thinking:
         usual = MAX_SEGMENTS if until in ("settled", "solved") else own_segments
         longest = segments or max_segments or usual
         how = cast(Until, until)
-        return Thinking(
-            how, longest, patience or PATIENCE, symmetries, restarts, noise_seed, guesses
-        )
+        return Thinking(how, longest, patience, symmetries, restarts, noise_seed, guesses)
 
     def rule(self, task: Task, model: Network) -> halting.Rule:
         """Who is done.
@@ -128,7 +128,7 @@ class Thinking:
         if self.until == "solved":
             return halting.solved(task)
         if self.until == "settled":
-            return halting.settled(self.patience)
+            return halting.settled(self.patience or PATIENCE)
         if self.until == "halted":
             require_halting(model)
             return halting.learned(model.config.q_continue)
@@ -205,13 +205,14 @@ def think(
     hopeless = np.zeros(len(puzzles), dtype=bool) if hopeless is None else hopeless
 
     model, rule = model.on(task.grid), thinking.rule(task, model)
+    limits = attempts.Limits(
+        thinking.max_segments, thinking.patience if thinking.until == "solved" else None
+    )
 
     def attempt(how: Attempt, which: NDArray[np.int64]) -> Thoughts:
         ids = None if puzzle_ids is None else puzzle_ids[which]
-        limit = thinking.max_segments
-        return attempts.attempt(
-            model, task, puzzles[which], ids, how, rule, limit, hopeless[which], watch
-        )
+        own = puzzles[which], ids, how, rule, limits, hopeless[which], watch
+        return attempts.attempt(model, task, *own)
 
     everyone = np.arange(len(puzzles))
     with thinking_mode(model):

@@ -16,7 +16,7 @@ from teller import CONFIG, Teller, walled
 from hrm import ModelConfig
 from hrm.inference import halting
 from hrm.inference.halting import Moment
-from hrm.inference.thinking import Attempt, Thinking, Thoughts, think, vote
+from hrm.inference.thinking import Attempt, Stage, Thinking, Thoughts, think, vote
 from hrm.models.batch import to_cells, to_tokens
 from hrm.models.hrm import HRM
 from hrm.models.segment import State
@@ -79,6 +79,14 @@ def test_an_attempt_whose_answer_stands_still_is_given_up_where_that_is_asked_fo
     hasty = think(Teller(), TASK, boards, Thinking("solved", 5, patience=1, restarts=1))
     assert hasty.segments.tolist() == [4, 1, 4, 4] and hasty.attempts.tolist() == [2, 1, 2, 2]
     assert hasty.done.tolist() == [False, True, False, False]
+
+
+def test_each_segment_of_each_attempt_is_told():
+    told: list[Stage] = []
+    thinking = Thinking("solved", 3, restarts=1)
+    think(Teller(), TASK, walled(3, 1, 10), thinking, on_segment=told.append)
+    first = [Stage(1, 2, 1, 3, left=2), Stage(1, 2, 2, 3, left=2), Stage(1, 2, 3, 3, left=1)]
+    assert told == [*first, *(Stage(2, 2, segment, 3, left=1) for segment in (1, 2, 3))]
 
 
 @pytest.mark.parametrize("patience", [1, 2, 3])

@@ -121,6 +121,7 @@ def solve(
     With --until solved, further attempts are made until one is right. Otherwise all attempts are
     made, and the most frequent answer is taken.
     """
+    from hrm.commands.progress import ThoughtLine
     from hrm.inference.solving import solve_all
     from hrm.inference.thinking import Thinking
     from hrm.tasks.grid import Puzzle
@@ -142,17 +143,19 @@ def solve(
     if boards is None:
         puzzles = [Puzzle(_random_puzzle(task, seed, quiet=as_json))]
     watched = bool(gif or html or watch)
-    solutions = solve_all(puzzles, network, task=task, watch=watched, **how)
-    for number, solution in enumerate(solutions, start=1):
-        if as_json:
-            click.echo(json.dumps(solution.as_json()))
-        else:
-            _show(solution, watch)
-        for path, write, kind in ((gif, _animate, "Animation"), (html, _write_page, "Page")):
-            if path:
-                path = path if len(puzzles) == 1 else path.with_stem(f"{path.stem}-{number}")
-                write(path, solution)
-                click.echo(f"{kind}: {path}", err=as_json)
+    with ThoughtLine() as line:
+        how |= {"task": task, "watch": watched, "on_segment": line}
+        for number, solution in enumerate(solve_all(puzzles, network, **how), start=1):
+            line.clear()
+            if as_json:
+                click.echo(json.dumps(solution.as_json()))
+            else:
+                _show(solution, watch)
+            for path, write, kind in ((gif, _animate, "Animation"), (html, _write_page, "Page")):
+                if path:
+                    path = path if len(puzzles) == 1 else path.with_stem(f"{path.stem}-{number}")
+                    write(path, solution)
+                    click.echo(f"{kind}: {path}", err=as_json)
 
 
 def _random_puzzle(task: "Task", seed: int | None, quiet: bool) -> "Cells":

@@ -4,6 +4,7 @@ Puzzles that are done leave the batch, so easy ones cost less.
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -56,6 +57,10 @@ class Attempt:
         return NOISE * torch.stack(noise).to(state)
 
 
+Heard = Callable[[int, int], None]
+"""Hears after each segment how many there were, and how many puzzles are left."""
+
+
 class Limits(NamedTuple):
     """When an attempt at a puzzle that is not done ends."""
 
@@ -91,6 +96,7 @@ def attempt(
     limits: Limits,
     hopeless: NDArray[np.bool_],
     watch: bool,
+    heard: Heard,
 ) -> Thoughts:
     """One attempt at each puzzle of a batch.
 
@@ -104,6 +110,7 @@ def attempt(
         limits: when to give up.
         hopeless: ``(B,)`` puzzles without a solution.
         watch: keep the frames of the first puzzle.
+        heard: called after each segment.
     """
     shape = task.shape_of(puzzles)
     views = how.symmetry.view(puzzles)
@@ -133,6 +140,7 @@ def attempt(
         if leaving.any():
             staying = torch.from_numpy(~leaving).to(inputs.tokens.device)
             active, inputs, state = active[~leaving], inputs.of(staying), state.of(staying)
+        heard(segment, len(active))
         if not len(active):
             break
     made = np.ones(len(puzzles), dtype=np.int64)

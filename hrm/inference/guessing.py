@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hrm.inference.attempts import Attempt, Recorder, Thoughts, think_a_segment
+from hrm.inference.attempts import Attempt, Heard, Recorder, Thoughts, think_a_segment
 from hrm.models.batch import to_inputs
 from hrm.models.network import Network
 from hrm.tasks.grid import IGNORE, Cells
@@ -92,6 +92,7 @@ def attempt(
     puzzle_ids: NDArray[np.int64] | None,
     most_guesses: int,
     watch: bool,
+    heard: Heard,
 ) -> Thoughts:
     """One attempt at each puzzle of a batch, until it is solved.
 
@@ -102,6 +103,7 @@ def attempt(
         puzzle_ids: ``(B,)`` their identifiers; None: they have none.
         most_guesses: about each, among them those that are taken back.
         watch: keep the frames of the first puzzle.
+        heard: called after each look.
     """
     shape, device = task.shape_of(puzzles), next(model.parameters()).device
     searches = [Search(task, puzzle) for puzzle in puzzles]
@@ -128,6 +130,7 @@ def attempt(
                 searches[i].step(own)
         going_on = [not done[i] and searches[i].guess_cnt <= most_guesses for i in active]
         active, state = active[going_on], state.of(torch.tensor(going_on, device=device))
+        heard(int(segments.max()), len(active))
     frames = recorder.frames if recorder else []
     if frames:  # what is shown last is what is returned
         frames[-1] = replace(frames[-1], predicted=answers[0])

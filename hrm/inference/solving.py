@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrm.inference.models import load_model, task_of
-from hrm.inference.thinking import Thinking, puzzles_together, think
+from hrm.inference.thinking import OnSegment, Thinking, puzzles_together, think
 from hrm.models.hub import DEFAULT_MODEL
 from hrm.models.network import Network
 from hrm.rendering.animation import draw_board, to_png
@@ -142,6 +142,7 @@ def solve_all(
     task: Task | None = None,
     device: str | None = None,
     watch: bool = False,
+    on_segment: OnSegment | None = None,
     **how: Any,
 ) -> Iterator[Solution]:
     """Solve many puzzles, in order, a batch of one shape at a time; see `solve`.
@@ -155,6 +156,7 @@ def solve_all(
         task: of the puzzles; by default the one that the model says it was trained on.
         device: to compute on, such as "cuda"; by default where the model is.
         watch: keep the frames of each thought, and think about one puzzle at a time.
+        on_segment: called after each segment of thought with how far it has come (a `Stage`).
         **how: see `Thinking.of`.
 
     Raises:
@@ -167,7 +169,8 @@ def solve_all(
     thinking.rule(task, model)  # refuses what the network cannot do
     puzzles = [puzzle for board in boards for puzzle in _puzzles_of(task, board)]
     _require_fit(task, model, [puzzle.input for puzzle in puzzles])
-    return _solve_each(puzzles, model, task, thinking, 1 if watch else batch_size, watch)
+    count = 1 if watch else batch_size
+    return _solve_each(puzzles, model, task, thinking, count, watch, on_segment)
 
 
 def watch(
@@ -190,6 +193,7 @@ def _solve_each(
     thinking: Thinking,
     batch_size: int | None,
     watch: bool,
+    on_segment: OnSegment | None,
 ) -> Iterator[Solution]:
     device = next(model.parameters()).device
     same_shape: dict[tuple[int, ...], list[int]] = defaultdict(list)
@@ -204,12 +208,18 @@ def _solve_each(
             del same_shape[puzzle.shape][:count]
             own = task.of_shape(task.shape_of(puzzle))
             these = [puzzles[i] for i in batch]
-            solved |= zip(batch, _solve_batch(these, model, own, thinking, watch), strict=True)
+            answers = _solve_batch(these, model, own, thinking, watch, on_segment)
+            solved |= zip(batch, answers, strict=True)
         yield solved.pop(index)
 
 
 def _solve_batch(
-    given: list[Puzzle], model: Network, task: Task, thinking: Thinking, watch: bool
+    given: list[Puzzle],
+    model: Network,
+    task: Task,
+    thinking: Thinking,
+    watch: bool,
+    on_segment: OnSegment | None,
 ) -> Iterator[Solution]:
     puzzles = np.stack([puzzle.input for puzzle in given])
     labels = task.answer(puzzles)
@@ -218,7 +228,8 @@ def _solve_batch(
             label[:] = puzzle.answer
     hopeless = (labels == IGNORE).all(axis=(1, 2))
     began = time.perf_counter()
-    thoughts = think(model, task, puzzles, thinking, hopeless, watch, task.identify(puzzles))
+    ids = task.identify(puzzles)
+    thoughts = think(model, task, puzzles, thinking, hopeless, watch, ids, on_segment)
     seconds = (time.perf_counter() - began) / len(puzzles)
     for i, verdict in enumerate(task.judge(puzzles, thoughts.answers, labels)):
         sure = {

@@ -7,9 +7,9 @@ are made and they vote.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, cast, get_args
+from typing import Literal, NamedTuple, cast, get_args
 
 import numpy as np
 import torch
@@ -37,6 +37,25 @@ BATCHES_TOGETHER = 16
 batches again, and solving 10×10 boards until solved went from 173 to 300 boards a second."""
 
 Until = Literal["fixed", "settled", "solved", "halted"]
+
+
+class Stage(NamedTuple):
+    """How far the thinking about some puzzles has come."""
+
+    attempt: int
+    """From 1."""
+    attempts: int
+    """That may be made."""
+    segment: int
+    """Of this attempt."""
+    segments: int | None
+    """That it may take; None: guesses limit it."""
+    left: int
+    """Puzzles that are thought about still."""
+
+
+OnSegment = Callable[[Stage], None]
+"""Called after each segment."""
 
 
 @dataclass(frozen=True)
@@ -181,6 +200,7 @@ def think(
     hopeless: NDArray[np.bool_] | None = None,
     watch: bool = False,
     puzzle_ids: NDArray[np.int64] | None = None,
+    on_segment: OnSegment | None = None,
 ) -> Thoughts:
     """Think about a batch of puzzles.
 
@@ -193,6 +213,7 @@ def think(
             are checked; None: there is none.
         watch: keep the frames; of a single puzzle.
         puzzle_ids: ``(B,)`` the puzzles' identifiers; None: they have none.
+        on_segment: called after each segment.
 
     Raises:
         ValueError: if puzzles with identifiers are to be seen under symmetries.
@@ -208,27 +229,35 @@ def think(
     limits = attempts.Limits(
         thinking.max_segments, thinking.patience if thinking.until == "solved" else None
     )
+    every = thinking.attempts(task)
+    attempt_cnt = len(every) + bool(thinking.guesses)
 
-    def attempt(how: Attempt, which: NDArray[np.int64]) -> Thoughts:
-        ids = None if puzzle_ids is None else puzzle_ids[which]
-        own = puzzles[which], ids, how, rule, limits, hopeless[which], watch
-        return attempts.attempt(model, task, *own)
+    tell = on_segment or (lambda stage: None)
+
+    def heard(number: int, limit: int | None) -> attempts.Heard:
+        return lambda segment, left: tell(Stage(number, attempt_cnt, segment, limit, left))
+
+    def ids_of(which: NDArray[np.int64]) -> NDArray[np.int64] | None:
+        return None if puzzle_ids is None else puzzle_ids[which]
+
+    def attempt(number: int, which: NDArray[np.int64]) -> Thoughts:
+        own = puzzles[which], ids_of(which), every[number - 1], rule, limits, hopeless[which]
+        return attempts.attempt(model, task, *own, watch, heard(number, limits.segments))
 
     everyone = np.arange(len(puzzles))
     with thinking_mode(model):
-        first, *others = thinking.attempts(task)
-        thoughts = attempt(first, everyone)
+        thoughts = attempt(1, everyone)
+        others = range(2, len(every) + 1)
         if thinking.until != "solved":
-            more = [attempt(other, everyone) for other in others]
-            return vote(task, puzzles, [thoughts, *more])
-        for other in others:
+            return vote(task, puzzles, [thoughts, *(attempt(n, everyone) for n in others)])
+        for number in others:
             left = np.flatnonzero(~thoughts.done)
             if len(left):
-                _add(thoughts, left, attempt(other, left))
+                _add(thoughts, left, attempt(number, left))
         left = np.flatnonzero(~thoughts.done)
         if thinking.guesses and len(left):
-            ids = None if puzzle_ids is None else puzzle_ids[left]
-            more = guessing.attempt(model, task, puzzles[left], ids, thinking.guesses, watch)
+            own = puzzles[left], ids_of(left), thinking.guesses
+            more = guessing.attempt(model, task, *own, watch, heard(attempt_cnt, None))
             _add(thoughts, left, more)
         return thoughts
 

@@ -12,7 +12,7 @@ from hrm.canvas import Canvas
 from hrm.randomness import Numbers
 from hrm.tasks.boardpath import boards, text
 from hrm.tasks.boardpath.boards import END, FLOOR, PATH, START, WALL
-from hrm.tasks.boardpath.views import END_TRIES, with_ends_moved
+from hrm.tasks.boardpath.views import END_TRIES, with_ends_moved, with_mazes
 from hrm.tasks.grid import IGNORE, NINE, Cells, Code, Colour, Puzzle, Structure, Symmetry, Verdict
 from hrm.tasks.maze import picture
 from hrm.tasks.path_drawing import PathDrawing
@@ -45,6 +45,10 @@ class BoardPathSettings(TaskSettings):
     """Show each board, each epoch, with START and END drawn anew among the cells that are not
     walls, where a path joins them, and with the label computed anew. 1: any such pair; 2 to 4: the
     farthest apart of so many, for longer paths; 0: as they are."""
+    mazes: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Show this share of the boards, others each epoch, as mazes with a few loops, whose paths are
+    long; a model for larger boards learns from them. Boards to validate and test on stay as they
+    are, and so do boards below 4×4."""
 
     @model_validator(mode="after")
     def _sizes_agree(self) -> Self:
@@ -152,7 +156,9 @@ class BoardPath(Task):
         return boards.shortest_lengths(inputs).astype(np.int64)
 
     def vary(self, inputs: Cells, key: tuple[int, ...]) -> Cells:
-        """With `move_ends`, START and END drawn anew."""
+        """With `mazes`, some as mazes; with `move_ends`, START and END drawn anew."""
+        if self.config.mazes:
+            inputs = with_mazes(inputs, self.config.mazes, (*key, 1))
         if not self.config.move_ends:
             return inputs
         numbers = Numbers(*key).raw(len(inputs) * END_TRIES * 2)

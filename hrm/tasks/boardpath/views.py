@@ -1,11 +1,14 @@
-"""Training boards with START and END elsewhere.
+"""Training boards with START and END elsewhere, or with a maze in place of their walls.
 
 A view's label is computed anew by whoever uses it; nothing here says what the answer is.
 """
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 
+from hrm.randomness import Numbers
 from hrm.tasks.boardpath.boards import (
     END,
     FLOOR,
@@ -15,10 +18,42 @@ from hrm.tasks.boardpath.boards import (
     Boards,
     shortest_lengths,
 )
+from hrm.tasks.maze import answers as maze
+from hrm.tasks.maze.perfect import mazes
 
 END_TRIES = 8
 """Pairs of cells that are tried for a board. On random 20×20 boards with `wall_prob` 0.3 nine pairs
 in ten have a path, so hardly any board keeps its own."""
+
+MAZE_OPENINGS = (0.02, 0.08)
+"""Parts of a maze's inner walls that are opened, in turn, so that there are loops."""
+_SMALLEST_MAZE = 4
+"""Rows and columns of a board with two rooms at least."""
+_OF_A_MAZE = np.zeros(4, dtype=np.uint8)
+"""The code of a board for each of a maze."""
+_OF_A_MAZE[[maze.WALL, maze.FLOOR, maze.START, maze.GOAL]] = [WALL, FLOOR, START, END]
+
+
+def with_mazes(boards: Boards, share: float, key: tuple[int, ...]) -> Boards:
+    """Some of the boards as mazes, with long winding ways and a few loops.
+
+    Args:
+        boards: ``(B, N, N)`` inputs; those below 4×4 have no room for a maze and stay as they are.
+        share: the probability of each to become one.
+        key: names the random numbers.
+    """
+    found, side = boards.copy(), boards.shape[1]
+    if side < _SMALLEST_MAZE:
+        return found
+    odd = (side | 1, side | 1)  # of an even side, the wall on the right and below is left out
+    streams = [
+        mazes(odd, "depth_first", openings, Numbers(*key, n))
+        for n, openings in enumerate(MAZE_OPENINGS, start=1)
+    ]
+    chosen = np.flatnonzero(Numbers(*key, 0).uniform(len(boards)) < share)
+    for place, stream in zip(chosen, itertools.cycle(streams)):
+        found[place] = _OF_A_MAZE[next(stream)[:side, :side]]
+    return found
 
 
 def with_ends_moved(boards: Boards, numbers: NDArray[np.uint64], pairs: int = 1) -> Boards:

@@ -53,6 +53,7 @@ PROTOCOLS = {
             "val_count": (500,),
             "stream": (False,),
             "train_boards": (None,),
+            "mazes": (0.0,),
         },
         class_of=_board_path_class,
         max_parameters=6_300_000,

@@ -17,7 +17,7 @@ from hrm.tasks.settings import HELD_OUT_SEED
 FEW = settings(deadline=None, max_examples=100, derandomize=True)
 
 TASK_KEYS = """name board_size board_sizes wall_prob train_count val_count seed stream augment
-    move_ends train_boards val_boards"""
+    move_ends mazes train_boards val_boards"""
 MODEL_KEYS = """d_model head_cnt sdpa_dropout dropout bias_qkv bias_o head_bias expansion
     elementwise_affine H_block_cnt L_block_cnt H_cycle_cnt L_cycle_cnt learnable_z_init use_rope
     rope_2d use_abs_pos local_mixing modules grad_horizon infer_segment_cnt"""
@@ -56,6 +56,7 @@ def configs(draw):
         "stream": own is None and draw(st.booleans()),
         "augment": draw(st.booleans()),
         "move_ends": draw(st.integers(0, 4)),
+        "mazes": draw(st.floats(0, 1)),
         "train_boards": own,
         "val_boards": own and draw(names),
     }

@@ -8,6 +8,7 @@ import pytest
 
 from hrm.study.definition import load_study
 from hrm.study.findings import Finished, aggregates, judge_all
+from hrm.study.plots import differences
 from hrm.study.schema import MEASURES
 from hrm.study.statistics import (
     EPOCHS,
@@ -20,7 +21,7 @@ from hrm.study.statistics import (
     summarise,
     t_interval,
 )
-from hrm.study.tables import aggregate_tables, other_verdict_table, verdict_table
+from hrm.study.tables import aggregate_tables, other_verdict_table, pair_table, verdict_table
 
 PAPER = load_study(Path(__file__).parent.parent / "studies/paper.yaml")
 
@@ -239,6 +240,27 @@ def test_findings_rest_on_the_pairs_that_the_study_names():
     refining = findings["2 learning to refine"]
     assert refining.difference and refining.difference.mean == pytest.approx(0.22)
     assert refining.epochs["best"].difference.mean == pytest.approx(0.11)
+
+
+def test_a_row_s_own_gap_can_be_tested(tmp_path):
+    (tmp_path / "s.yaml").write_text(
+        "title: t\nbase: debug\nrows: {a: {train.lr: 1e-3}, b: {train.lr: 2e-3}}\n"
+        "comparisons: {alone: [[a], [b]]}\nhypotheses:\n"
+        "  1: {claim: c, compare: alone, measure: gap, expect: higher}\n"
+    )
+    study = load_study(tmp_path / "s.yaml")
+    rows = {"a": [(0.5, 0.1), (0.5, 0.2), (0.5, 0.3)], "b": [(0.3, 0.0), (0.3, 0.1), (0.3, 0.2)]}
+    finished = Finished(results_of(rows))
+    (finding,) = judge_all(study, finished)
+    assert finding.difference and finding.difference.mean == pytest.approx(0.15)
+    assert finding.pairs[("a",)].mean == pytest.approx(0.2)
+    assert finding.verdict == "undecided"  # 0.05, 0.15, 0.25: ±0.248
+    assert [row[2:4] for row in pair_table([finding]).rows] == [["a", "–"], ["b", "–"]]
+    texts = [
+        label.get_text()
+        for label in differences(study, finished, [finding]).axes[0].get_yticklabels()
+    ]
+    assert texts[1:] == ["a", "b"]
 
 
 def short_study(tmp_path, epoch_cnt: int, more: str = ""):

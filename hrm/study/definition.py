@@ -16,7 +16,7 @@ from hrm.config.networks import network_of
 from hrm.config.presets import starting_point
 from hrm.config.schema import RunConfig
 from hrm.study.reading import read_study_file, unknown
-from hrm.study.schema import Expectation, Published, StudyFile
+from hrm.study.schema import GAPS, Expectation, Published, StudyFile
 from hrm.tasks.registry import DEFAULT
 
 _ROW_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=-]{0,79}")
@@ -32,7 +32,8 @@ class Hypothesis:
     claim: str
     measure: str
     expect: Expectation | None
-    pairs: tuple[tuple[str, str], ...]
+    pairs: tuple[tuple[str, ...], ...]
+    """Of rows (a, b); or rows (a,), whose own measure is a difference."""
     robust: tuple[str, ...]
     exploratory: bool = False
 
@@ -260,7 +261,13 @@ def _hypotheses(file: StudyFile, rows: set[str]) -> tuple[Hypothesis, ...]:
             tested = file.hypotheses.get(other)
             if not tested or not tested.compare:
                 raise ConfigError(f"{place}.robust: {other}: no hypothesis with a comparison")
-        pairs = [(a, b) for a, b in file.comparisons.get(keys.compare or "", []) if {a, b} <= rows]
+        compared = file.comparisons.get(keys.compare or "", [])
+        if keys.measure not in GAPS and min(map(len, compared), default=2) < 2:
+            raise ConfigError(
+                f"{place}.measure: {keys.measure}, but comparisons.{keys.compare} has a row without"
+                f" a second one; take {' or '.join(GAPS)}, or give pairs"
+            )
+        pairs = [tuple(pair) for pair in compared if {*pair} <= rows]
         robust = tuple(other for other in keys.robust if other in found)
         if pairs or robust:
             found[name] = Hypothesis(

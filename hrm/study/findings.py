@@ -19,7 +19,8 @@ from hrm.study.statistics import (
 )
 
 BySeed = dict[int, Result]
-Pair = tuple[str, str]
+Pair = tuple[str, ...]
+"""Two rows, of which the second is taken from the first; or one alone."""
 
 
 class Finished:
@@ -75,8 +76,8 @@ class Finished:
         )
 
     def _difference(self, pair: Pair, seed: int, measure: str, epochs: str) -> float:
-        a, b = (measured(self.rows[row][seed], measure, epochs) for row in pair)
-        return a - b
+        a, *b = (measured(self.rows[row][seed], measure, epochs) for row in pair)
+        return a - sum(b)
 
     def _shared_seeds(self, rows: list[str]) -> list[int]:
         return sorted(set.intersection(*(set(self.rows.get(row, {})) for row in rows)))

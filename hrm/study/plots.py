@@ -117,11 +117,11 @@ def differences(study: Study, finished: Finished, findings: list[Finding]) -> Fi
         verdict = f"{finding.verdict}{' (exploratory)' if hollow else ''}"
         panel.annotate(verdict, (1.01, place), xycoords=("axes fraction", "data"),
                        color=colour, fontsize=8, va="center")  # fmt: skip
-        for (a, b), interval in finding.pairs.items():
+        for pair, interval in finding.pairs.items():
             place += 1
             draw_interval(panel, place, interval, colour, bold=False)
             ticks.append(place)
-            names.append(f"{a} − {b}")
+            names.append(" − ".join(pair))
         place += 1.6
     panel.set_yticks(ticks, names, fontsize=7.5)
     bold = {f"{f.hypothesis.name} ({MEASURES[f.hypothesis.measure]})" for f, _ in shown}

@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from hrm.section import Section, Seed
 
+GAPS = ("gap", "test_gap")
+"""Measures that are differences by themselves."""
 MEASURES = {
     "board_acc": "board acc",
     "acc4x": "acc4x",
@@ -92,6 +94,7 @@ class StudyFile(Section):
     margin: Annotated[float, Field(gt=0, lt=1)] = 0.05
     """Differences within ± this do not matter."""
     published: Published | None = None
-    comparisons: dict[str, list[Annotated[list[str], Field(min_length=2, max_length=2)]]] = {}
-    """Matched pairs of rows [a, b], compared seed by seed."""
+    comparisons: dict[str, list[Annotated[list[str], Field(min_length=1, max_length=2)]]] = {}
+    """Matched pairs of rows [a, b], compared seed by seed; or rows [a], whose gap is compared with 0.
+    """
     hypotheses: dict[str, HypothesisKeys] = {}

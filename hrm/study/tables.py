@@ -171,9 +171,14 @@ def _judged_text(judged: Judged | None) -> str:
 def pair_table(findings: list[Finding]) -> Table:
     """Every pair of every hypothesis."""
     rows = [
-        [finding.hypothesis.name, MEASURES[finding.hypothesis.measure], a, b, difference_text(d)]
+        [
+            finding.hypothesis.name,
+            MEASURES[finding.hypothesis.measure],
+            *(*pair, NONE)[:2],
+            difference_text(difference),
+        ]
         for finding in findings
-        for (a, b), d in finding.pairs.items()
+        for pair, difference in finding.pairs.items()
     ]
     return Table("Pairs", ["hypothesis", "measure", "a", "b", "a − b"], rows)
 

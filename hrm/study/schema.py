@@ -95,6 +95,5 @@ class StudyFile(Section):
     """Differences within ± this do not matter."""
     published: Published | None = None
     comparisons: dict[str, list[Annotated[list[str], Field(min_length=1, max_length=2)]]] = {}
-    """Matched pairs of rows [a, b], compared seed by seed; or rows [a], whose gap is compared with 0.
-    """
+    """Matched pairs of rows [a, b], compared seed by seed; or rows [a], whose own gap is tested."""
     hypotheses: dict[str, HypothesisKeys] = {}

@@ -35,7 +35,7 @@ from hrm.training.metrics import METRICS, best_epoch, read_metrics
 
 PUZZLE_CNT = 1000
 SEGMENTS = (1, 2, 4, 8, 16, 32)
-ONLY_IN_TRAINING = {"move_ends", "reveal", "sizes", "board_sizes"}
+ONLY_IN_TRAINING = {"mazes", "move_ends", "reveal", "sizes", "board_sizes"}
 """Keys that change training puzzles only."""
 _MODULES = {"H": "one module", "HL": "two modules"}
 CHOSEN = {"val_loss": "the lowest loss", "board_acc": "the highest board acc"}

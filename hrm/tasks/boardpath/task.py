@@ -47,7 +47,7 @@ class BoardPathSettings(TaskSettings):
     farthest apart of so many, for longer paths; 0: as they are."""
     mazes: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Show this share of the boards, others each epoch, as mazes with a few loops, whose paths are
-    long; a model for larger boards learns from them. Boards to validate and test on stay as they
+    long, for models that are to solve larger boards. Boards to validate and test on stay as they
     are, and so do boards below 4×4."""
 
     @model_validator(mode="after")

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from hrm.inference import attempts, guessing, halting
-from hrm.inference.attempts import Attempt, Thoughts
+from hrm.inference.attempts import Attempt, Limits, Thoughts
 from hrm.inference.models import thinking_mode
 from hrm.machine import puzzles_at_a_time
 from hrm.models.network import Network
@@ -153,6 +153,11 @@ class Thinking:
             return halting.learned(model.config.q_continue)
         return halting.fixed(self.max_segments)
 
+    @property
+    def limits(self) -> Limits:
+        """When an attempt at a puzzle that is not done ends."""
+        return Limits(self.max_segments, self.patience if self.until == "solved" else None)
+
     def attempts(self, task: Task) -> "list[Attempt]":
         """In the order in which they are made; the first is the plain one."""
         every = task.symmetries
@@ -226,12 +231,8 @@ def think(
     hopeless = np.zeros(len(puzzles), dtype=bool) if hopeless is None else hopeless
 
     model, rule = model.on(task.grid), thinking.rule(task, model)
-    limits = attempts.Limits(
-        thinking.max_segments, thinking.patience if thinking.until == "solved" else None
-    )
-    every = thinking.attempts(task)
+    every, limits = thinking.attempts(task), thinking.limits
     attempt_cnt = len(every) + bool(thinking.guesses)
-
     tell = on_segment or (lambda stage: None)
 
     def heard(number: int, limit: int | None) -> attempts.Heard:

@@ -262,7 +262,7 @@ def _hypotheses(file: StudyFile, rows: set[str]) -> tuple[Hypothesis, ...]:
             if not tested or not tested.compare:
                 raise ConfigError(f"{place}.robust: {other}: no hypothesis with a comparison")
         compared = file.comparisons.get(keys.compare or "", [])
-        if keys.measure not in GAPS and min(map(len, compared), default=2) < 2:
+        if keys.measure not in GAPS and any(len(pair) < 2 for pair in compared):
             raise ConfigError(
                 f"{place}.measure: {keys.measure}, but comparisons.{keys.compare} has a row without"
                 f" a second one; take {' or '.join(GAPS)}, or give pairs"
